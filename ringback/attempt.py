@@ -1,0 +1,121 @@
+"""One attempt of a job: claim, run the function, write how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ringback import files, store
+from ringback.connection import Store
+from ringback.declare import DeclaredJob
+from ringback.errors import JobCancelled, JobNotFound, LeaseLost, StoreUnavailable, WorkerStopping
+from ringback.job import Failure, Job, Policy, Result, State, failure_of
+from ringback.keeper import Keeper
+from ringback.run import Run
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """Runs attempts for one worker process; threads share it."""
+
+    def __init__(
+        self, db: Store, keeper: Keeper, data_dir: Path, jobs: Mapping[str, DeclaredJob]
+    ) -> None:
+        self._db = db
+        self._keeper = keeper
+        self._data_dir = data_dir
+        self._jobs = jobs
+
+    def run(self, job_id: str) -> None:
+        """Answers a doorbell. A job that isn't queued, or isn't known here, is left alone: rings
+        may come late, twice, or to the wrong worker."""
+        try:
+            job = self._db.do(store.load(job_id))
+            if job.state is not State.QUEUED or job.spec.type not in self._jobs:
+                return
+            claimed = self._db.do(store.update(job, _claim))
+        except (JobNotFound, StoreUnavailable, LeaseLost) as error:
+            log.info("doorbell.ignored", job=job_id, reason=str(error))
+            return
+        if claimed is not job and claimed.state is State.RUNNING:
+            self._attempt(claimed)
+
+    def _attempt(self, job: Job) -> None:
+        run = Run(self._db, job, self._data_dir)
+        declared = self._jobs[job.spec.type]
+        with self._keeper.keeping(run):
+            ending = self._ending(run, declared, job)
+            if ending is None:
+                return
+            try:
+                ended = run.finish(ending)
+                log.info("attempt.ended", job=job.id, attempt=job.attempt, state=ended.state.value)
+            except LeaseLost:
+                log.warning("attempt.lost", job=job.id, attempt=job.attempt)
+
+    def _ending(self, run: Run, declared: DeclaredJob, job: Job) -> Callable[[Job], Job] | None:
+        try:
+            result = self._call(run, declared, job)
+        except LeaseLost:
+            log.warning("attempt.lost", job=job.id, attempt=job.attempt)
+            return None
+        except JobCancelled:
+            return Job.stopped
+        except WorkerStopping:
+            return _hand_back
+        except Exception as error:
+            return _failing(error, job)
+        return lambda j: j.ended(result)
+
+    def _call(self, run: Run, declared: DeclaredJob, job: Job) -> Result | None:
+        kwargs = self._arguments(declared, job)
+        called = declared.function(run, **kwargs)
+        result = asyncio.run(called) if declared.is_async else called
+        if result is not None and not isinstance(result, Result):
+            kind = type(result).__name__
+            raise TypeError(f"{declared.kind.name} returned {kind}, not run.result(…)")
+        return result
+
+    def _arguments(self, declared: DeclaredJob, job: Job) -> dict[str, Any]:
+        params = declared.typed(dict(job.spec.params))
+        for name in declared.file_params:
+            if params.get(name) is not None:
+                find = files.find(params[name], job.spec.owner.id, self._data_dir)
+                params[name] = self._db.do(find, patience=10)
+        return params
+
+
+def _claim(job: Job) -> Job:
+    # redelivered message: somebody else has claimed it meanwhile
+    return job.claimed() if job.state is State.QUEUED else job
+
+
+def _hand_back(job: Job) -> Job:
+    return job.stopped() if job.state is State.CANCELLING else job.handed_back()
+
+
+def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
+    ref = f"{job.id[-12:]}.{job.attempt}"
+    failure = failure_of(error, ref)
+    log.warning("attempt.failed", job=job.id, ref=ref, code=failure.code, exc_info=error)
+    return lambda j: _fail_or_retry(j, failure)
+
+
+def _fail_or_retry(job: Job, failure: Failure) -> Job:
+    policy = job.spec.policy
+    again = failure.retryable and policy.idempotent and job.attempts_left
+    if again and job.state is State.RUNNING:
+        return job.retry_later(failure, backoff(policy, job.attempt))
+    return job.failed(failure)
+
+
+def backoff(policy: Policy, attempt: int) -> int:
+    """Milliseconds before the attempt after ``attempt``: exponential, capped, full jitter."""
+    ceiling = min(policy.backoff_cap, policy.backoff_base * 2 ** min(attempt, 30))
+    return random.randint(policy.backoff_base, max(policy.backoff_base, ceiling))

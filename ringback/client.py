@@ -1,0 +1,105 @@
+"""Submitting jobs from a web app's backend, blocking or async."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Self
+
+import dramatiq
+import redis
+import structlog
+
+from ringback import submission
+from ringback.connection import AsyncStore, Store
+from ringback.doorbell import Doorbells, new_broker
+from ringback.job import Job, Owner
+from ringback.settings import Settings, load_settings
+from ringback.submission import Request
+
+log = structlog.get_logger(__name__)
+
+
+class Client:
+    """A blocking client. Raises what ``submission.submit`` raises, and StoreUnavailable."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        settings = settings or load_settings()
+        self._defaults = settings.defaults
+        self._store = Store(settings.store)
+        self._doorbells = Doorbells(new_broker(settings.broker))
+
+    def submit(
+        self,
+        job_type: str,
+        *,
+        owner: Owner,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Writes a job, durably, and rings for a worker. The same ``idempotency_key`` of the same
+        owner gives the same job."""
+        request = _request(job_type, owner, params, idempotency_key)
+        submitted = self._store.do(submission.submit(request, self._defaults))
+        if submitted.created:
+            ring(self._doorbells, submitted.job)
+        return submitted.job
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """``Client`` for an event loop."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        settings = settings or load_settings()
+        self._defaults = settings.defaults
+        self._store = AsyncStore(settings.store)
+        self._doorbells = Doorbells(new_broker(settings.broker))
+
+    async def submit(
+        self,
+        job_type: str,
+        *,
+        owner: Owner,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """As ``Client.submit``."""
+        request = _request(job_type, owner, params, idempotency_key)
+        submitted = await self._store.do(submission.submit(request, self._defaults))
+        if submitted.created:
+            await asyncio.to_thread(ring, self._doorbells, submitted.job)
+        return submitted.job
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._store.close()
+
+
+def submit(job_type: str, *, owner: Owner, **request: Any) -> Job:
+    """``Client.submit`` for scripts and tests: connects, submits, disconnects."""
+    with Client() as client:
+        return client.submit(job_type, owner=owner, **request)
+
+
+def ring(doorbells: Doorbells, job: Job) -> None:
+    """Rings; a broker that is away only costs time, since the supervisor rings again."""
+    try:
+        doorbells.job(job.id, job.spec.policy.queue)
+    except (redis.RedisError, dramatiq.BrokerConnectionError) as error:
+        log.warning("doorbell.lost", job=job.id, reason=str(error))
+
+
+def _request(
+    job_type: str, owner: Owner, params: Mapping[str, Any] | None, key: str | None
+) -> Request:
+    return Request(type=job_type, owner=owner, params=params or {}, idempotency_key=key)

@@ -1,0 +1,140 @@
+"""Jobs to bytes and back: the one encoding that workers, the gateway and the scripts share.
+
+What only the commit knows (the version, the time) is left open as a *token* between the
+control bytes 0x01 and 0x02. JSON text can't contain these raw, so no user's words can be
+mistaken for a token. The script replaces:
+
+====== =======================================================================
+token  becomes
+====== =======================================================================
+v      the version
+tc+ms  the commit's time plus ms as an RFC 3339 string; ``mc+ms`` as an integer
+tn+ms  the notice's due time plus ms as RFC 3339; ``mn+ms`` as an integer
+====== =======================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ringback.instant import Instant
+from ringback.job import (
+    Counts,
+    Failure,
+    Job,
+    Link,
+    Notice,
+    Owner,
+    Policy,
+    Problem,
+    Progress,
+    Result,
+    Spec,
+    State,
+    Step,
+)
+from ringback.view import view_of
+
+VERSION = orjson.Fragment(b"\x01v\x02")
+_RECORD_FIELDS = tuple(name for name in Job.__slots__ if name not in ("spec", "version"))
+
+
+def encode_spec(spec: Spec) -> bytes:
+    """The immutable part of a job."""
+    return orjson.dumps(spec)
+
+
+def encode_record(job: Job) -> bytes:
+    """The changing part of a job, with tokens; moments are milliseconds."""
+    record = {name: getattr(job, name) for name in _RECORD_FIELDS}
+    record["version"] = VERSION
+    return orjson.dumps(record, default=_milliseconds)
+
+
+def encode_view(job: Job) -> bytes:
+    """The JobView, with tokens; moments are RFC 3339 strings."""
+    view = view_of(job)
+    view["version"] = VERSION
+    return orjson.dumps(view, default=_timestamp)
+
+
+def view_json(job: Job) -> bytes:
+    """The JobView of a committed job."""
+    return orjson.dumps(view_of(job), default=_timestamp)
+
+
+def encode_entry(entry: dict[str, Any]) -> bytes:
+    """A history entry, with tokens; moments are RFC 3339 strings."""
+    return orjson.dumps({"version": VERSION, **entry}, default=_timestamp)
+
+
+def decode(spec: bytes, record: bytes) -> Job:
+    """The job that ``encode_spec`` and the spliced ``encode_record`` describe."""
+    return _job(decode_spec(spec), orjson.loads(record))
+
+
+def decode_spec(spec: bytes) -> Spec:
+    """The inverse of ``encode_spec``."""
+    fields = orjson.loads(spec)
+    owner, policy = Owner(**fields.pop("owner")), Policy(**fields.pop("policy"))
+    return Spec(owner=owner, policy=policy, **fields)
+
+
+def _job(spec: Spec, record: dict[str, Any]) -> Job:
+    parts: dict[str, Any] = {
+        "state": State(record.pop("state")),
+        "progress": Progress(**record.pop("progress")),
+        "counts": Counts(**record.pop("counts")),
+        "problems": tuple(_problem(p) for p in record.pop("problems")),
+        "result": _result(record.pop("result")),
+        "notice": _notice(record.pop("notice")),
+        "step": _maybe(Step, record.pop("step")),
+        "error": _maybe(Failure, record.pop("error")),
+    }
+    for name in ("next_at", "created_at", "started_at", "updated_at", "finished_at"):
+        parts[name] = _instant(record.pop(name))
+    return Job(spec=spec, **parts, **record)
+
+
+def _maybe(kind: type[Any], fields: dict[str, Any] | None) -> Any:
+    return None if fields is None else kind(**fields)
+
+
+def _problem(fields: dict[str, Any]) -> Problem:
+    return Problem(examples=tuple(fields.pop("examples")), **fields)
+
+
+def _result(fields: dict[str, Any] | None) -> Result | None:
+    if fields is None:
+        return None
+    return Result(fields["summary"], tuple(Link(**link) for link in fields["links"]))
+
+
+def _notice(fields: dict[str, Any] | None) -> Notice | None:
+    return None if fields is None else Notice(at=_instant(fields.pop("at")), **fields)
+
+
+def _instant(ms: int | None) -> Instant | None:
+    return None if ms is None else Instant(ms)
+
+
+def _milliseconds(value: object) -> Any:
+    moment = _moment(value)
+    return moment.ms if moment.base == "epoch" else _token("m", moment)
+
+
+def _timestamp(value: object) -> Any:
+    moment = _moment(value)
+    return str(moment) if moment.base == "epoch" else _token("t", moment)
+
+
+def _moment(value: object) -> Instant:
+    if isinstance(value, Instant):
+        return value
+    raise TypeError(f"can't encode {type(value).__name__}")
+
+
+def _token(form: str, moment: Instant) -> orjson.Fragment:
+    return orjson.Fragment(f"\x01{form}{moment.base[0]}{moment.ms:+d}\x02".encode())

@@ -1,0 +1,192 @@
+"""Runs store operations on a real server: ``Store`` blocks, ``AsyncStore`` awaits.
+
+Calls repeat safely (a commit carries its operation id), so a lost connection is tried once
+again at once and ``patience`` may go on for longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Generator
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar, cast
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from ringback.errors import StoreUnavailable
+from ringback.keys import Call
+
+T = TypeVar("T")
+Op = Generator[Call, Any, T]
+
+TIMEOUT = 0.9  #: seconds for one reply; a caller gets StoreUnavailable within a second
+FSYNC_WAIT = 700  #: ms of one WAITAOF; below TIMEOUT, and repeated
+FSYNC_TRIES = 4
+RETRY_EVERY = 0.25  #: seconds between tries while patience lasts
+
+_LIBRARIES = {"commit": ("splice", "notice"), "mail": ("notice",)}
+_CONNECTION: dict[str, Any] = {
+    "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
+}  # fmt: skip
+_LOST = (redis.exceptions.ConnectionError,)
+
+
+@cache
+def source(script: str) -> bytes:
+    """A script's text with its libraries. The shebang makes the server refuse it whole, before
+    the first write, when memory is full."""
+    lua = files("ringback") / "lua"
+    parts = [*_LIBRARIES.get(script, ()), script]
+    return b"#!lua\n" + b"\n".join((lua / f"{part}.lua").read_bytes() for part in parts)
+
+
+@cache
+def sha(script: str) -> str:
+    """The SHA-1 by which the server knows a script."""
+    return hashlib.sha1(source(script), usedforsecurity=False).hexdigest()
+
+
+def request(call: Call) -> tuple[Any, ...]:
+    """The command for a call."""
+    if not call.script:
+        return call.args
+    return ("EVALSHA", sha(call.script), len(call.keys), *call.keys, *call.args)
+
+
+def _fsync_mark(call: Call) -> tuple[Any, ...]:
+    # WAITAOF waits for writes of its own connection; a repeated commit writes nothing, this does
+    return ("SET", call.keys[0].partition("}")[0] + "}:fsync", 1)
+
+
+def _on_disk(replies: list[Any]) -> bool:
+    answer = replies[-1]
+    if isinstance(answer, ResponseError):
+        if "appendonly is disabled" in str(answer):
+            return True  # the operator's choice; start-up warns of what it risks
+        raise answer
+    return bool(answer[0])
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"The store didn't answer: {error}")
+
+
+class Store:
+    """The blocking side. Threads may share one."""
+
+    def __init__(self, url: str) -> None:
+        self.client: Any = redis.Redis.from_url(
+            url, **_CONNECTION, retry=Retry(NoBackoff(), 1, supported_errors=_LOST)
+        )
+
+    def do(self, op: Op[T], patience: float = 0.0) -> T:
+        """Runs an operation. Raises StoreUnavailable once ``patience`` seconds have passed
+        without an answer, and whatever the operation raises."""
+        try:
+            call = next(op)
+            while True:
+                call = op.send(self._patiently(call, patience))
+        except StopIteration as end:
+            return cast(T, end.value)
+
+    def _patiently(self, call: Call, patience: float) -> Any:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return self._answer(call)
+            except RedisError as error:
+                if time.monotonic() >= deadline:
+                    raise _unavailable(error) from error
+                time.sleep(RETRY_EVERY)
+
+    def _answer(self, call: Call) -> Any:
+        try:
+            return self._durably(call) if call.durable else self._plainly(call)
+        except NoScriptError:
+            self.client.script_load(source(call.script).decode())
+            return self._answer(call)
+
+    def _plainly(self, call: Call) -> Any:
+        return self.client.execute_command(*request(call))
+
+    def _durably(self, call: Call) -> Any:
+        command, answer = request(call), None
+        for attempt in range(FSYNC_TRIES):
+            with self.client.pipeline(transaction=False) as pipe:
+                pipe.execute_command(*command).execute_command("WAITAOF", 1, 0, FSYNC_WAIT)
+                replies = pipe.execute(raise_on_error=False)
+            if isinstance(replies[0], Exception):
+                raise replies[0]
+            if attempt == 0:
+                answer, command = replies[0], _fsync_mark(call)
+            if _on_disk(replies):
+                return answer
+        raise StoreUnavailable("The store couldn't write to its disk in time.")
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.client.close()
+
+
+class AsyncStore:
+    """The awaiting side, for one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self.client: Any = redis.asyncio.Redis.from_url(
+            url, **_CONNECTION, retry=AsyncRetry(NoBackoff(), 1, supported_errors=_LOST)
+        )
+
+    async def do(self, op: Op[T], patience: float = 0.0) -> T:
+        """As ``Store.do``."""
+        try:
+            call = next(op)
+            while True:
+                call = op.send(await self._patiently(call, patience))
+        except StopIteration as end:
+            return cast(T, end.value)
+
+    async def _patiently(self, call: Call, patience: float) -> Any:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return await self._answer(call)
+            except RedisError as error:
+                if time.monotonic() >= deadline:
+                    raise _unavailable(error) from error
+                await asyncio.sleep(RETRY_EVERY)
+
+    async def _answer(self, call: Call) -> Any:
+        try:
+            return await (self._durably(call) if call.durable else self._plainly(call))
+        except NoScriptError:
+            await self.client.script_load(source(call.script).decode())
+            return await self._answer(call)
+
+    async def _plainly(self, call: Call) -> Any:
+        return await self.client.execute_command(*request(call))
+
+    async def _durably(self, call: Call) -> Any:
+        command, answer = request(call), None
+        for attempt in range(FSYNC_TRIES):
+            async with self.client.pipeline(transaction=False) as pipe:
+                pipe.execute_command(*command).execute_command("WAITAOF", 1, 0, FSYNC_WAIT)
+                replies = await pipe.execute(raise_on_error=False)
+            if isinstance(replies[0], Exception):
+                raise replies[0]
+            if attempt == 0:
+                answer, command = replies[0], _fsync_mark(call)
+            if _on_disk(replies):
+                return answer
+        raise StoreUnavailable("The store couldn't write to its disk in time.")
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self.client.aclose()

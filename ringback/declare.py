@@ -1,0 +1,124 @@
+"""``@job``: declares a job type from a function. Nothing is registered and nothing connects."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, WithJsonSchema, create_model
+
+from ringback.catalog import JobType
+from ringback.files import File
+from ringback.job import Policy
+from ringback.submission import FILE_FORMAT
+
+JobFunction = Callable[..., Any]
+
+_FILE_SCHEMA = {"type": "string", "format": FILE_FORMAT, "description": "An uploaded file's id"}
+_FILE_ID = Annotated[str, WithJsonSchema(_FILE_SCHEMA)]
+
+
+class DeclaredJob:
+    """A job type and the function that does it; calling it calls the function."""
+
+    def __init__(self, kind: JobType, function: JobFunction) -> None:
+        self.kind = kind
+        self.function = function
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.file_params = [n for n, hint in _params(function).items() if _is_file(hint)]
+        self._adapters = {
+            name: TypeAdapter[Any](hint)
+            for name, hint in _params(function).items()
+            if name not in self.file_params
+        }
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def typed(self, params: dict[str, Any]) -> dict[str, Any]:
+        """JSON params as the function's annotated types; files stay ids."""
+        return {
+            name: self._adapters[name].validate_python(value) if name in self._adapters else value
+            for name, value in params.items()
+        }
+
+
+def job(
+    name: str,
+    *,
+    title: str | None = None,
+    idempotent: bool = False,
+    max_attempts: int = 5,
+    unit: str = "items",
+    steps: int | None = None,
+    queue: str = "default",
+    receipt: Literal["pong", "seen"] = "pong",
+    grace_absent: float | None = None,
+    grace_present: float | None = None,
+) -> Callable[[JobFunction], DeclaredJob]:
+    """Declares a job type: ``def import_csv(run: Run, *, file: File, table: str) -> Result``.
+
+    ``title`` may name params (``"Import of {file.name}"``). ``idempotent``: running it again
+    after a crash is safe. ``steps``: how many ``run.step`` there are, if fixed. ``grace_*``:
+    seconds that an email waits for a receipt. ``receipt="seen"``: only an explicit ``seen``
+    from the app counts as one. Raises TypeError for a signature that can't take params.
+    """
+
+    def declare(function: JobFunction) -> DeclaredJob:
+        kind = JobType(
+            name=name,
+            title=title or name,
+            description=inspect.getdoc(function) or "",
+            params=_schema(name, function),
+            policy=Policy(
+                queue=queue, unit=unit, steps=steps, idempotent=idempotent,
+                max_attempts=max_attempts, receipt=receipt,
+                grace_absent=_ms(grace_absent), grace_present=_ms(grace_present),
+            ),
+        )  # fmt: skip
+        return DeclaredJob(kind, function)
+
+    return declare
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _params(function: JobFunction) -> dict[str, Any]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    _, *params = inspect.signature(function).parameters.values()
+    for param in params:
+        if param.kind is not inspect.Parameter.KEYWORD_ONLY or param.name not in hints:
+            raise TypeError(
+                f"{function.__qualname__}: {param.name!r} must be keyword-only and annotated, "
+                "as in def my_job(run, *, table: str)"
+            )
+    return {param.name: hints[param.name] for param in params}
+
+
+def _schema(name: str, function: JobFunction) -> dict[str, Any]:
+    signature = inspect.signature(function).parameters
+    fields: dict[str, Any] = {
+        param: (_with_file_ids(hint), _default(signature[param]))
+        for param, hint in _params(function).items()
+    }
+    model = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    schema: dict[str, Any] = model.model_json_schema()
+    return schema
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return ... if parameter.default is inspect.Parameter.empty else parameter.default
+
+
+def _is_file(hint: Any) -> bool:
+    return hint is File or File in typing.get_args(hint)
+
+
+def _with_file_ids(hint: Any) -> Any:
+    if hint is File:
+        return _FILE_ID
+    return _FILE_ID | None if _is_file(hint) else hint

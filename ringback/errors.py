@@ -1,0 +1,184 @@
+"""The exception tree.
+
+::
+
+    RingbackError
+     ├─ SettingsError          a RINGBACK_* setting is wrong
+     ├─ StoreUnavailable       the store didn't answer, or couldn't make the write durable
+     ├─ JobNotFound            no such job, or not yours: the two are never told apart
+     ├─ UnknownJobType         no worker has declared this job type
+     ├─ InvalidParams          the params don't fit the job type
+     ├─ IdempotencyMismatch    the same Idempotency-Key came with other params
+     ├─ IllegalTransition      the state machine doesn't allow this change
+     └─ JobError               raised by job functions, shown to the user
+         ├─ InputError         the user can fix it; never retried
+         ├─ PermissionError_   the user lacks a right; never retried
+         ├─ ExternalError      another service failed; retried
+         └─ ItemError          one item failed; the job goes on
+    Interrupted (BaseException)
+     ├─ JobCancelled           the user asked to stop
+     ├─ WorkerStopping         this worker got SIGTERM
+     └─ LeaseLost              another attempt owns the job now; nothing more may be written
+
+``Interrupted`` is a BaseException for the reason ``asyncio.CancelledError`` is one: a job
+function's ``except Exception`` must not swallow the request to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class RingbackError(Exception):
+    """Everything that Ringback raises on purpose, but for ``Interrupted``."""
+
+
+class SettingsError(RingbackError):
+    """A setting is wrong; the text names it, shows its value and says how to mend it."""
+
+
+class StoreUnavailable(RingbackError):
+    """The store didn't answer in time. The write may or may not have happened: repeat it with
+    the same operation id or Idempotency-Key."""
+
+
+class JobNotFound(RingbackError):
+    """No job has this id, or it belongs to somebody else."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}, or it isn't yours.")
+        self.job_id = job_id
+
+
+class UnknownJobType(RingbackError):
+    """No worker has declared this job type."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        listed = ", ".join(sorted(known)) or "none: start a worker first"
+        super().__init__(f"There is no job type {name!r}. Known job types: {listed}.")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: where (``params.table``), the value as it came, the fault and the fix."""
+
+    field: str
+    value: Any
+    message: str
+
+
+class InvalidParams(RingbackError):
+    """The params don't fit the job type; ``errors`` has one entry per field."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{e.field}: {e.message}" for e in errors))
+        self.errors = tuple(errors)
+
+
+class IdempotencyMismatch(RingbackError):
+    """The Idempotency-Key was used before with other params."""
+
+    def __init__(self, key: str, job_id: str) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was already used for job {job_id} with other params. "
+            "Send a new key for new work, or the same params to get that job."
+        )
+        self.job_id = job_id
+
+
+class IllegalTransition(RingbackError):
+    """The state machine has no such edge; a bug in the caller, never shown to users."""
+
+
+class JobError(RingbackError):
+    """What a job function raises to end its job with words that the user can act on.
+
+    ``message`` says what failed and why, ``action`` what to do next.
+    """
+
+    category = "system"
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        action: str = "",
+        field: str | None = None,
+        value: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).default_code
+        self.action = action
+        self.field = field
+        self.value = value
+
+    default_code = "job_error"
+
+
+class InputError(JobError):
+    """The user's input is wrong and only the user can mend it; never retried."""
+
+    category = "input"
+    default_code = "invalid_input"
+
+
+class PermissionError_(JobError):
+    """The user lacks a right; never retried. (The underscore keeps the builtin's name free.)"""
+
+    category = "permission"
+    default_code = "not_permitted"
+
+
+class ExternalError(JobError):
+    """Another service failed; retried while attempts are left."""
+
+    category = "external"
+    retryable = True
+    default_code = "external_failure"
+
+
+class ItemError(JobError):
+    """One item failed and the job goes on.
+
+    Equal codes are shown as one problem: ``message`` is its plural text with ``{count}``
+    ("{count} rows have no ID"), ``one`` its singular ("1 row has no ID"), ``example`` this
+    item ("line 17: …").
+    """
+
+    category = "input"
+    default_code = "item_failed"
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        one: str | None = None,
+        action: str = "",
+        example: str = "",
+    ) -> None:
+        super().__init__(message, code=code, action=action)
+        self.one = one
+        self.example = example
+
+
+class Interrupted(BaseException):
+    """The attempt has to stop now; see the module's docstring for why this isn't an Exception."""
+
+
+class JobCancelled(Interrupted):
+    """The user asked to stop this job."""
+
+
+class WorkerStopping(Interrupted):
+    """This worker is shutting down; the job goes back to the queue and loses no attempt."""
+
+
+class LeaseLost(Interrupted):
+    """Another attempt owns the job now; this one can write nothing any more."""

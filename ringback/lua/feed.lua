@@ -1,0 +1,27 @@
+-- A user's feed: KEYS feed, active set, user, epoch; ARGV: epoch candidate, since, limit, key prefix.
+-- since >= 0: the jobs that changed after it, oldest change first (none and 'reset' if there are
+-- more than the limit, or the feed never got that far). since < 0: active jobs + the most recent.
+-- Answers {'feed' or 'reset', epoch, seq, view, view, …}
+local FEED, ACTIVE, USER, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local since, limit, prefix = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+redis.call('SET', EPOCH, ARGV[1], 'NX')
+local epoch, seq = redis.call('GET', EPOCH), tonumber(redis.call('HGET', USER, 'seq') or 0)
+local ids
+if since >= 0 then
+  if since > seq or redis.call('ZCOUNT', FEED, '(' .. since, '+inf') > limit then
+    return {'reset', epoch, seq}
+  end
+  ids = redis.call('ZRANGE', FEED, '(' .. since, '+inf', 'BYSCORE')
+else
+  ids = redis.call('ZRANGE', FEED, 0, limit - 1, 'REV')
+  local listed = {}
+  for _, id in ipairs(ids) do listed[id] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', ACTIVE)) do
+    if not listed[id] then ids[#ids + 1] = id end
+  end
+end
+local answer = {'feed', epoch, seq}
+for _, id in ipairs(ids) do
+  answer[#answer + 1] = redis.call('HGET', prefix .. id, 'view') or nil
+end
+return answer

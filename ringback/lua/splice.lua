@@ -1,0 +1,28 @@
+-- Fills in what only a commit knows; see ringback/codec.py for the tokens.
+
+-- RFC 3339 of milliseconds since 1970 (days to date: Howard Hinnant's civil_from_days).
+local function rfc3339(ms)
+  local floor = math.floor
+  local seconds = floor(ms / 1000)
+  local rest = seconds % 86400
+  local z = floor(seconds / 86400) + 719468
+  local era = floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+  local mp = floor((5 * doy + 2) / 153)
+  local day = doy - floor((153 * mp + 2) / 5) + 1
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
+    floor(rest / 3600), floor(rest % 3600 / 60), rest % 60, ms % 1000)
+end
+
+local function splice(text, version, commit, notice)
+  return (text:gsub('\1(%a)(%a?)([+-]?%d*)\2', function(form, base, offset)
+    if form == 'v' then return string.format('%d', version) end
+    local ms = (base == 'c' and commit or notice) + tonumber(offset)
+    if form == 't' then return '"' .. rfc3339(ms) .. '"' end
+    return string.format('%d', ms)
+  end))
+end

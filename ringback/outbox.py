@@ -1,0 +1,76 @@
+"""The right to write to a user, and the ledger of one email.
+
+One mailer at a time holds a user's claim. The ledger tells its successor how far it came:
+
+=========== ==========================================================================
+reserved    nothing has left; the successor starts again with the same Message-ID
+data-sent   the message may be on the wire; at most one more try, same Message-ID
+accepted    the server has it; only the books are to be closed
+=========== ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from ringback.keys import Call, due_key, key, partition_of
+
+CLAIM = 60_000  #: ms that a silent mailer keeps a user's claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """One email under way: its Message-ID, the jobs it tells about, how far it came.
+
+    ``ambiguous``: how often a try ended without knowing whether the server took the message.
+    """
+
+    message_id: str
+    jobs: tuple[str, ...]
+    state: Literal["reserved", "data-sent", "accepted"] = "reserved"
+    ambiguous: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A granted claim: what a dead mailer left, and the jobs whose notices are due."""
+
+    ledger: Ledger | None
+    due: tuple[str, ...]
+
+
+def claim(user: str, token: str) -> Generator[Call, Any, Claim | None]:
+    """The right to write to ``user`` for 60 s; None while another holds it or it is too early."""
+    reply = yield _call("claim", user, token)
+    if reply[0] == b"busy":
+        return None
+    ledger = _ledger(reply[1]) if reply[1] else None
+    return Claim(ledger, tuple(job_id.decode() for job_id in reply[2:]))
+
+
+def write(user: str, token: str, ledger: Ledger) -> Generator[Call, Any, bool]:
+    """Records how far the email came, and keeps the claim; False: the claim is somebody else's."""
+    reply = yield _call("write", user, token, orjson.dumps(ledger))
+    return bool(reply[0] == b"written")
+
+
+def release(user: str, token: str, window: int) -> Generator[Call, Any, None]:
+    """Ends the claim; the user's next email comes after ``window`` ms at the earliest."""
+    yield _call("release", user, token, window)
+
+
+def _call(action: str, user: str, token: str, *args: Any) -> Call:
+    partition = partition_of(user)
+    keys = (
+        key(partition, "user", user), key(partition, "outbox", user), due_key(partition, "notice"),
+    )  # fmt: skip
+    return Call("mail", keys, (action, user, token, CLAIM, *args))
+
+
+def _ledger(text: bytes) -> Ledger:
+    fields = orjson.loads(text)
+    return Ledger(jobs=tuple(fields.pop("jobs")), **fields)

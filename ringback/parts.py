@@ -1,0 +1,79 @@
+"""Running one part of the product as a process: the gateway, the supervisor, the dev inbox."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from threading import Event
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from gateway.app import make_app
+from ringback.errors import SettingsError
+from ringback.settings import Settings
+from tasks.inbox import Inbox
+from tasks.supervisor import supervise
+
+log = structlog.get_logger(__name__)
+
+CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
+
+
+def run_gateway(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    uvloop.run(_serve(settings))
+
+
+def run_supervisor(settings: Settings) -> None:
+    """Supervises until SIGTERM or SIGINT."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    supervise(settings, stop)
+
+
+def run_inbox(settings: Settings, port: int) -> None:
+    """Catches mail on a loopback port until SIGTERM or SIGINT."""
+    asyncio.run(_catch(settings, port))
+
+
+async def _serve(settings: Settings) -> None:
+    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=CLOSE_WITHIN)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=2048)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise port_taken(settings, error) from None
+    log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
+    try:
+        await _asked_to_stop()
+    finally:
+        await runner.cleanup()
+    log.info("gateway.stopped")
+
+
+async def _catch(settings: Settings, port: int) -> None:
+    async with Inbox(settings.data_dir / "inbox", port):
+        log.info("inbox.ready", port=port)
+        await _asked_to_stop()
+
+
+async def _asked_to_stop() -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+def port_taken(settings: Settings, error: OSError) -> SettingsError:
+    """Says which port, and what to do."""
+    return SettingsError(
+        f"RINGBACK_PORT={settings.port}: can't listen on {settings.host}:{settings.port} "
+        f"({error.strerror or error}). Stop the program that uses it, or choose another port: "
+        f"RINGBACK_PORT={settings.port + 1}"
+    )

@@ -1,0 +1,359 @@
+"""What a job function holds: its steps, items, progress and result.
+
+The function only moves counters; a keeper thread writes them out (at most ten commits a second,
+the last state always), renews the lease, and learns from its writes of cancels and lost leases,
+which the function meets as an ``Interrupted`` at its next checkpoint.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from ringback import files, store
+from ringback.connection import Store
+from ringback.errors import (
+    InputError,
+    Interrupted,
+    ItemError,
+    JobCancelled,
+    LeaseLost,
+    StoreUnavailable,
+)
+from ringback.files import File
+from ringback.job import Counts, Job, Link, Outcome, Owner, Problem, Progress, Result, State, Step
+
+T = TypeVar("T")
+
+EXAMPLES = 5  #: shown per problem
+PROBLEMS = 50  #: different problems kept per job; the rest is counted under "other"
+LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
+
+
+class Item(Generic[T]):
+    """One item: ``value``, and ways to say how it went. Unmarked items count as succeeded."""
+
+    __slots__ = ("_key", "_run", "marked", "value")
+
+    def __init__(self, run: Run, value: T, key: str | Callable[[T], object] | None) -> None:
+        self._run = run
+        self._key = key
+        self.value = value
+        self.marked = False
+
+    def __getitem__(self, name: Any) -> Any:
+        return self.value[name]  # type: ignore[index]  # delegates to whatever the value is
+
+    def attempt(self) -> Self:
+        """``with item.attempt(): …`` turns ItemError and InputError into a failed item."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        if isinstance(error, ItemError):
+            self.fail(
+                error.code, error.message, one=error.one, action=error.action, example=error.example
+            )
+            return True
+        if isinstance(error, InputError):
+            self.fail(error.code, error.message, action=error.action)
+            return True
+        return False
+
+    def fail(
+        self,
+        code: str,
+        message: str,
+        *,
+        one: str | None = None,
+        action: str = "",
+        example: str = "",
+    ) -> None:
+        """This item failed; equal codes are grouped (see ItemError for the words)."""
+        self._mark("failed", code, message, one, action, example)
+
+    def skip(
+        self,
+        code: str,
+        message: str,
+        *,
+        one: str | None = None,
+        action: str = "",
+        example: str = "",
+    ) -> None:
+        """This item needed no work."""
+        self._mark("skipped", code, message, one, action, example)
+
+    def _mark(
+        self, outcome: Outcome, code: str, message: str, one: str | None, action: str, example: str
+    ) -> None:
+        if self.marked:
+            return
+        self.marked = True
+        example = example or self._named()
+        self._run.tally.add(outcome, code, message, one, action, example)
+
+    def _named(self) -> str:
+        if self._key is None:
+            return ""
+        name = self._key(self.value) if callable(self._key) else self[self._key]
+        return str(name)
+
+
+class Tally:
+    """Item outcomes so far, and their problems, grouped."""
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = self.skipped = 0
+        self._problems: dict[tuple[str, Outcome], list[Any]] = {}
+
+    def add(
+        self, outcome: Outcome, code: str, message: str, one: str | None, action: str, example: str
+    ) -> None:
+        """Counts a failed or skipped item under its problem."""
+        if outcome == "failed":
+            self.failed += 1
+        else:
+            self.skipped += 1
+        group = (code, outcome)
+        if group not in self._problems and len(self._problems) >= PROBLEMS:
+            group = ("other", outcome)
+            message, one = "{count} more had other problems", "1 more had another problem"
+            action = ""
+        entry = self._problems.setdefault(group, [0, message, one, action, []])
+        entry[0] += 1
+        if example and len(entry[4]) < EXAMPLES:
+            entry[4].append(example)
+
+    def counts(self) -> Counts:
+        """A snapshot."""
+        return Counts(self.succeeded, self.failed, self.skipped)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """A snapshot, failed ones first, then by how many."""
+        groups = list(self._problems.items())
+        found = [
+            Problem(
+                code=code, outcome=outcome, count=count, many=many, one=one, action=action,
+                examples=tuple(examples),
+            )
+            for (code, outcome), (count, many, one, action, examples) in groups
+        ]  # fmt: skip
+        return tuple(sorted(found, key=lambda p: (p.outcome != "failed", -p.count)))
+
+
+class Run:
+    """One attempt of a job, as its function sees it.
+
+    Every call but plain reading is a checkpoint: it raises ``Interrupted`` (JobCancelled,
+    WorkerStopping, LeaseLost) once the attempt has to stop.
+    """
+
+    def __init__(self, db: Store, job: Job, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.tally = Tally()
+        self._db = db
+        self._job = job
+        self._fence = job.fence
+        self._writing = Lock()
+        self._written: dict[str, Any] = {}
+        self._message = ""
+        self._step: Step | None = None
+        self._done: Callable[[], int] | None = None
+        self._progress = Progress()
+        self._interrupt: Interrupted | None = None
+        self._workspace: Path | None = None
+
+    # -- what it is
+
+    @property
+    def job_id(self) -> str:
+        """``<partition>-<uuid7>``."""
+        return self._job.id
+
+    @property
+    def owner(self) -> Owner:
+        """Whose job it is."""
+        return self._job.spec.owner
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self._job.attempt
+
+    @property
+    def counts(self) -> Counts:
+        """Item outcomes so far."""
+        return self.tally.counts()
+
+    @property
+    def workspace(self) -> Path:
+        """A directory of this attempt's own, empty at first, removed afterwards."""
+        if self._workspace is None:
+            root = self.data_dir / "work"
+            for left in root.glob(f"{self.job_id}.*"):  # by attempts that were killed
+                shutil.rmtree(left, ignore_errors=True)
+            self._workspace = root / f"{self.job_id}.{self._fence}"
+            self._workspace.mkdir(parents=True)
+        return self._workspace
+
+    # -- telling how it goes
+
+    def message(self, text: str) -> None:
+        """What is going on, in a few words for the user."""
+        self.checkpoint()
+        self._message = text
+
+    @contextmanager
+    def step(self, name: str, *, cancellable: bool = True) -> Iterator[None]:
+        """A named part of the job."""
+        self.checkpoint()
+        index = 1 if self._step is None else self._step.index + 1
+        self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
+        self._message = name
+        yield
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """``done`` of ``total`` (None: unknown) units, for work that has no items."""
+        self.checkpoint()
+        self._done, self._progress = None, Progress(done, total)
+
+    def items(
+        self,
+        values: Iterable[T],
+        *,
+        key: str | Callable[[T], object] | None = None,
+        total: int | None = None,
+        progress: Callable[[], int] | None = None,
+    ) -> Iterator[Item[T]]:
+        """Yields each value as an Item and counts how it went.
+
+        ``key`` names an item in the examples of problems. ``progress`` tells how much of
+        ``total`` is done where that isn't the number of items (bytes read, say).
+        """
+        self._start_items(total, progress)
+        for value in values:
+            self.checkpoint()
+            item = Item(self, value, key)
+            yield item
+            if not item.marked:
+                self.tally.succeeded += 1
+
+    async def aitems(
+        self,
+        values: AsyncIterable[T],
+        *,
+        key: str | Callable[[T], object] | None = None,
+        total: int | None = None,
+    ) -> AsyncIterator[Item[T]]:
+        """``items`` for ``async for``."""
+        self._start_items(total, None)
+        async for value in values:
+            self.checkpoint()
+            item = Item(self, value, key)
+            yield item
+            if not item.marked:
+                self.tally.succeeded += 1
+
+    def _start_items(self, total: int | None, progress: Callable[[], int] | None) -> None:
+        before = self.counts.seen
+        self._done = progress or (lambda: self.tally.counts().seen - before)
+        self._progress = Progress(0, total)
+
+    def recount(self, *, succeeded: int, failed: int, skipped: int) -> None:
+        """Replaces the counts, where an earlier attempt is found to have done the work."""
+        self.checkpoint()
+        self.tally.succeeded, self.tally.failed, self.tally.skipped = succeeded, failed, skipped
+
+    def publish_file(self, path: Path, *, name: str, label: str, content_type: str) -> Link:
+        """Moves a file to where the owner can download it; the link belongs into the result."""
+        self.checkpoint()
+        file_id = files.new_file_id(self.owner.id)
+        target = files.place(self.data_dir, file_id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        size = path.stat().st_size
+        shutil.move(path, target)
+        file = File(id=file_id, name=name, size=size, content_type=content_type, path=target)
+        self._db.do(files.record(self.owner.id, file), patience=LAST_WRITE)
+        return Link(label, file.url)
+
+    def result(self, summary: str, links: Sequence[Link] = ()) -> Result:
+        """What the function returns: one sentence, and links."""
+        return Result(summary, tuple(links))
+
+    # -- the worker's side
+
+    def checkpoint(self) -> None:
+        """Raises ``Interrupted`` if the attempt has to stop; costs next to nothing."""
+        if self._interrupt is not None and self._may_stop():
+            raise self._interrupt
+
+    def interrupt(self, reason: Interrupted) -> None:
+        """Asks the function to stop at its next checkpoint. A lost lease outranks the others."""
+        if self._interrupt is None or isinstance(reason, LeaseLost):
+            self._interrupt = reason
+
+    def flush(self) -> None:
+        """Writes what has changed. The keeper calls it ten times a second; a store that is away
+        is no reason to stop: the next flush carries it all."""
+        with self._writing:
+            changes = self._snapshot()
+            if changes == self._written or isinstance(self._interrupt, LeaseLost):
+                return
+            try:
+                change = store.update(self._job, lambda j: j.advanced(**changes), held=self._fence)
+                self._adopt(self._db.do(change))
+                self._written = changes
+            except StoreUnavailable:
+                return
+            except LeaseLost as lost:
+                self.interrupt(lost)
+
+    def finish(self, ending: Callable[[Job], Job]) -> Job:
+        """Writes how the attempt ended, however long the store is away (up to ten minutes).
+
+        Raises LeaseLost where the attempt was replaced.
+        """
+        with self._writing:
+            changes = self._snapshot()
+            change = store.update(
+                self._job, lambda j: ending(j.advanced(**changes)), held=self._fence
+            )
+            self._job = self._db.do(change, patience=LAST_WRITE)
+            return self._job
+
+    def lease(self) -> tuple[str, int]:
+        """What the keeper renews."""
+        return self.job_id, self._fence
+
+    def close(self) -> None:
+        """Removes the workspace."""
+        if self._workspace is not None:
+            shutil.rmtree(self._workspace, ignore_errors=True)
+
+    def _may_stop(self) -> bool:
+        if self._step is None or self._step.cancellable:
+            return True
+        return isinstance(self._interrupt, LeaseLost)
+
+    def _adopt(self, job: Job) -> None:
+        self._job = job
+        if job.state is State.CANCELLING:
+            self.interrupt(JobCancelled(job.id))
+
+    def _snapshot(self) -> dict[str, Any]:
+        counts = self.tally.counts()
+        done = self._done() if self._done is not None else self._progress.done
+        return {
+            "message": self._message, "step": self._step, "counts": counts,
+            "progress": Progress(done, self._progress.total), "problems": self.tally.problems(),
+        }  # fmt: skip

@@ -1,0 +1,179 @@
+"""Settings from the environment (``RINGBACK_*``), typed, and refused at start when wrong."""
+
+from __future__ import annotations
+
+import os
+from email.utils import parseaddr
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ringback.errors import SettingsError
+from ringback.submission import Defaults
+
+PREFIX = "RINGBACK_"
+ADDRESSES = "up.json"  #: where ``ringback up`` notes the addresses of its parts
+
+
+def _one_of(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if urlsplit(url).scheme not in schemes or not urlsplit(url).netloc:
+            wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValueError(f"must be a URL that starts with {wanted}")
+        return url
+
+    return AfterValidator(check)
+
+
+StoreUrl = Annotated[str, _one_of("redis", "rediss")]
+
+
+class Settings(BaseSettings):
+    """Every setting; the environment variable is the upper-case name after ``RINGBACK_``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    store_url: StoreUrl | None = Field(None, description="redis://host:port/0; unset: embedded")
+    broker_url: StoreUrl | None = Field(None, description="unset: the store's next database")
+    smtp_url: Annotated[str, _one_of("smtp", "smtps")] | None = None
+    email_from: str = "Ringback <no-reply@localhost>"
+    public_url: Annotated[str, _one_of("http", "https")] = "http://127.0.0.1:8000"
+    support: str | None = Field(None, description="whom readers of an email may ask")
+    jwt_secret: str | None = None
+    jwt_secret_file: Path | None = None
+    jwt_audience: str = "ringback"
+    jwt_issuer: str = "ringback"
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    grace_absent: float = Field(5, ge=0, description="seconds before an email, nobody there")
+    grace_present: float = Field(30, ge=0, description="seconds before an email, somebody there")
+    email_window: float = Field(10, ge=0, description="seconds; one email per user and window")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
+    data_dir: Path = Path(".ringback")
+    max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")
+    templates: Path | None = None
+    dev: bool = Field(default=False, description="dev sign-in and /inbox; never in production")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _explicit(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if "*" in origin or parts.scheme not in ("http", "https") or parts.path:
+                raise ValueError(f"{origin!r} must be an origin such as https://app.example.com")
+        return origins
+
+    @field_validator("email_from")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if "@" not in parseaddr(value)[1]:
+            raise ValueError('must be an address such as "Ringback <no-reply@example.com>"')
+        return value
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if self.jwt_secret and self.jwt_secret_file:
+            raise ValueError("set JWT_SECRET or JWT_SECRET_FILE, not both")
+        return self
+
+    @cached_property
+    def store(self) -> str:
+        """The store's URL. Raises SettingsError where none is set and ``ringback up`` isn't on."""
+        return self.store_url or str(self._embedded()["store_url"])
+
+    @cached_property
+    def broker(self) -> str:
+        """The broker's URL: its own database, so that neither can crowd out the other's keys."""
+        if self.broker_url:
+            return self.broker_url
+        parts = urlsplit(self.store)
+        database = int(parts.path.strip("/") or 0) + 1
+        return parts._replace(path=f"/{database}").geturl()
+
+    @cached_property
+    def secret(self) -> str:
+        """The HS256 secret. Raises SettingsError where none is set, or a short one."""
+        secret = self.jwt_secret or self._secret_from_file()
+        if len(secret.encode()) < 32:
+            raise SettingsError(
+                "RINGBACK_JWT_SECRET is shorter than 32 bytes, the least for HS256 (RFC 7518, "
+                "3.2). Make one with: openssl rand -hex 32"
+            )
+        return secret
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins whose pages may connect; the public URL's own always may."""
+        parts = urlsplit(self.public_url)
+        return [f"{parts.scheme}://{parts.netloc}", *self.allowed_origins]
+
+    @property
+    def defaults(self) -> Defaults:
+        """What job types that don't say get."""
+        return Defaults(
+            grace_absent=round(self.grace_absent * 1000),
+            grace_present=round(self.grace_present * 1000),
+            data_dir=self.data_dir.resolve(),
+        )
+
+    def _secret_from_file(self) -> str:
+        path = self.jwt_secret_file or self.data_dir / "jwt_secret"
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SettingsError(
+                f"RINGBACK_JWT_SECRET isn't set and {path} can't be read ({error.strerror}). "
+                "Set it to a random secret: openssl rand -hex 32"
+            ) from None
+
+    def _embedded(self) -> Any:
+        path = self.data_dir / ADDRESSES
+        try:
+            return orjson.loads(path.read_bytes())
+        except OSError:
+            raise SettingsError(
+                f"RINGBACK_STORE_URL isn't set and no embedded store is running ({path} is "
+                "missing). Start one with `make up`, or set it to redis://host:port/0"
+            ) from None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises SettingsError that names each wrong variable with its value and the fix, and each
+    unknown ``RINGBACK_*`` variable (a typo would otherwise be a setting without effect).
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    complaints = [
+        f"{name} is no setting. Known: {', '.join(sorted(known))}"
+        for name in os.environ
+        if name.startswith(PREFIX) and name not in known
+    ]
+    if complaints:
+        raise SettingsError("\n".join(complaints))
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_complaint(e) for e in error.errors())) from None
+
+
+def _complaint(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return f"{PREFIX}… {message}"
+    name = PREFIX + str(error["loc"][0]).upper()
+    shown = "***" if "SECRET" in name else repr(error["input"])
+    return f"{name}={shown}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,149 @@
+"""From a request to a job: the params are checked, files looked up, the title made."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import orjson
+
+from ringback import catalog, files, store
+from ringback.catalog import JobType
+from ringback.errors import FieldError, InvalidParams
+from ringback.files import File, FileNotFound
+from ringback.job import Owner, Spec
+from ringback.keys import Call, new_job_id
+from ringback.store import Submitted
+
+FILE_FORMAT = "ringback-file"  #: JSON Schema ``format`` of a param that is a file's id
+TITLE_LENGTH = 200
+KEY_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What an installation sets for job types that don't say: graces in ms; where files lie."""
+
+    grace_absent: int
+    grace_present: int
+    data_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Somebody wants a job."""
+
+    type: str
+    owner: Owner
+    params: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitted]:
+    """Checks the request and writes the job, durably.
+
+    Same owner and Idempotency-Key: the same job. Raises UnknownJobType, InvalidParams,
+    IdempotencyMismatch.
+    """
+    _check_key(request.idempotency_key)
+    kind = yield from catalog.find(request.type)
+    check(kind, request.params)
+    named = yield from _with_files(kind, request, defaults.data_dir)
+    spec = Spec(
+        id=new_job_id(request.owner.id), type=kind.name, title=_title(kind.title, named),
+        owner=request.owner, params=dict(request.params), policy=_policy(kind, defaults),
+    )  # fmt: skip
+    return (yield from store.submit(spec, request.idempotency_key, fingerprint(request)))
+
+
+def fingerprint(request: Request) -> str:
+    """Equal for equal work: a hash of the type and the params."""
+    wanted = orjson.dumps([request.type, request.params], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(wanted).hexdigest()
+
+
+def check(kind: JobType, params: Mapping[str, Any]) -> None:
+    """Raises InvalidParams with one entry per wrong field."""
+    validator = jsonschema.Draft202012Validator(kind.params)
+    errors = [_field_error(e) for e in validator.iter_errors(dict(params))]
+    if errors:
+        raise InvalidParams(errors)
+
+
+def file_params(kind: JobType) -> list[str]:
+    """The names of the params that are files."""
+    found: list[str] = []
+    for name, schema in kind.params.get("properties", {}).items():
+        options = schema.get("anyOf", [schema])
+        if any(option.get("format") == FILE_FORMAT for option in options):
+            found.append(name)
+    return found
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not 0 < len(key) <= KEY_LENGTH:
+        message = f"must have 1 to {KEY_LENGTH} characters; a UUID is a good choice"
+        raise InvalidParams([FieldError("idempotency_key", key, message)])
+
+
+def _with_files(
+    kind: JobType, request: Request, data_dir: Path
+) -> Generator[Call, Any, dict[str, Any]]:
+    named = dict(request.params)
+    for name in file_params(kind):
+        if named.get(name) is None:
+            continue
+        try:
+            named[name] = yield from files.find(named[name], request.owner.id, data_dir)
+        except FileNotFound:
+            message = "is no file of yours; upload it first (POST /api/v1/files) and send its id"
+            raise InvalidParams([FieldError(f"params.{name}", named[name], message)]) from None
+    return named
+
+
+def _policy(kind: JobType, defaults: Defaults) -> Any:
+    policy = kind.policy
+    return replace(
+        policy,
+        grace_absent=_first(policy.grace_absent, defaults.grace_absent),
+        grace_present=_first(policy.grace_present, defaults.grace_present),
+    )
+
+
+def _first(own: int | None, default: int) -> int:
+    return default if own is None else own
+
+
+class _TitleFormatter(string.Formatter):
+    """``{param}`` and, for files, ``{param.name}``: nothing else of an object is reachable."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002 (the base's)
+        name, _, attribute = field_name.partition(".")
+        value = kwargs.get(name, "")
+        if isinstance(value, File):
+            value = value.size if attribute == "size" else value.name
+        return value, name
+
+
+def _title(template: str, named: Mapping[str, Any]) -> str:
+    title = _TitleFormatter().vformat(template, (), named)
+    return " ".join("".join(c if c.isprintable() else " " for c in title).split())[:TITLE_LENGTH]
+
+
+def _field_error(error: Any) -> FieldError:
+    path = ".".join(("params", *map(str, error.absolute_path)))
+    if error.validator == "required":
+        missing = next(n for n in error.validator_value if n not in error.instance)
+        return FieldError(f"{path}.{missing}", None, "is missing; it is required")
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        extra = next(n for n in error.instance if n not in known)
+        return FieldError(
+            f"{path}.{extra}", error.instance[extra], f"is unknown; known: {', '.join(known)}"
+        )
+    return FieldError(path, error.instance, error.message)

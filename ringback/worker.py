@@ -1,0 +1,123 @@
+"""A worker process: Dramatiq's threads hear the doorbells, the store decides what runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from types import ModuleType
+from typing import Any
+
+import dramatiq
+import structlog
+
+from ringback import catalog, doorbell
+from ringback.attempt import Attempts
+from ringback.connection import Store
+from ringback.declare import DeclaredJob
+from ringback.errors import SettingsError
+from ringback.keeper import Keeper
+from ringback.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+POLL = 100  #: ms; Dramatiq's longest nap between two looks at an empty queue
+STOP_WITHIN = 25_000  #: ms; attempts that reach no checkpoint by then are put back by their lease
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A product's own Dramatiq actor: ``make(settings, store)`` gives the function to call."""
+
+    name: str
+    queue: str
+    make: Callable[[Settings, Store], Callable[[str], None]]
+
+
+@dataclass(slots=True)
+class Declared:
+    """What a worker's modules declare."""
+
+    jobs: dict[str, DeclaredJob] = field(default_factory=dict)
+    actors: dict[str, Actor] = field(default_factory=dict)
+
+    def collect(self, module: ModuleType) -> None:
+        """Adds a module's jobs and actors. Raises SettingsError for a name that is taken."""
+        for thing in vars(module).values():
+            if isinstance(thing, DeclaredJob):
+                self._add(self.jobs, thing.kind.name, thing)
+            elif isinstance(thing, Actor):
+                self._add(self.actors, thing.name, thing)
+
+    @staticmethod
+    def _add(known: dict[str, Any], name: str, thing: Any) -> None:
+        if known.setdefault(name, thing) is not thing:
+            raise SettingsError(f"Two job functions are named {name!r}; names must be unique.")
+
+
+def collect(modules: Sequence[str]) -> Declared:
+    """Imports modules and gathers what they declare. Raises SettingsError that names the module."""
+    declared = Declared()
+    for name in modules:
+        try:
+            declared.collect(importlib.import_module(name))
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"The module {name!r} can't be imported: {error}. Give the dotted name of a module "
+                "with @job functions, and run where Python finds it."
+            ) from None
+    if not (declared.jobs or declared.actors):
+        raise SettingsError(f"No @job function in {', '.join(modules)}.")
+    return declared
+
+
+def work(settings: Settings, modules: Sequence[str]) -> None:
+    """Works until SIGTERM or SIGINT; then attempts stop at their next checkpoint and go back to
+    the queue."""
+    declared = collect(modules)
+    db = Store(settings.store)
+    db.do(catalog.declare([declared.kind for declared in declared.jobs.values()]), patience=60)
+    keeper = Keeper(db)
+    broker = doorbell.new_broker(settings.broker)
+    attempts = Attempts(db, keeper, settings.defaults.data_dir, declared.jobs)
+    _declare_actors(broker, declared, attempts, settings, db)
+    worker = dramatiq.Worker(broker, worker_threads=settings.threads, worker_timeout=POLL)
+    worker.queue_prefetch = settings.threads  # a dead worker's prefetched rings are late rings
+    keeper.start()
+    worker.start()
+    log.info("worker.ready", jobs=sorted(declared.jobs), actors=sorted(declared.actors))
+    _wait_for_signal()
+    keeper.drain()
+    worker.stop(timeout=STOP_WITHIN)
+    keeper.stop()
+    log.info("worker.stopped")
+
+
+def _declare_actors(
+    broker: dramatiq.Broker, declared: Declared, attempts: Attempts, settings: Settings, db: Store
+) -> None:
+    for actor in declared.actors.values():
+        function = actor.make(settings, db)
+        dramatiq.actor(actor_name=actor.name, queue_name=actor.queue, broker=broker)(function)
+    queues = sorted({d.kind.policy.queue for d in declared.jobs.values()})
+    if queues:
+        hear = dramatiq.actor(actor_name=doorbell.RUN, queue_name=queues[0], broker=broker)
+        hear(attempts.run)
+    for queue in queues:
+        broker.declare_queue(queue)
+
+
+def _wait_for_signal() -> None:
+    asked = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    while not asked.wait(3600):
+        pass
+
+
+def exit_now(status: int) -> None:
+    """Ends the process although threads that never reach a checkpoint still run."""
+    os._exit(status)
