@@ -1,0 +1,54 @@
+"""The gateway's wiring, in one screen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from gateway import pages
+from gateway.api import Api
+from gateway.auth import Tokens
+from gateway.dev import Dev
+from gateway.hub import Hub
+from gateway.problems import problems
+from gateway.sockets import Sockets
+from gateway.submit import Submissions
+from gateway.uploads import Uploads
+from ringback.connection import AsyncStore
+from ringback.doorbell import Doorbells, new_broker
+from ringback.settings import Settings
+
+BODY_LIMIT = 65_536  #: bytes of a JSON body; uploads have their own limit
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The gateway as an aiohttp application. Connects to nothing until it is started."""
+    db, hub, tokens = AsyncStore(settings.store), Hub(settings.store), Tokens(settings)
+    data_dir = settings.defaults.data_dir
+    submissions = Submissions(db, Doorbells(new_broker(settings.broker)), settings.defaults)
+    api = Api(db, hub, tokens, submissions)
+    sockets = Sockets(db, hub, tokens, submissions, settings.origins)
+
+    app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)
+    app.add_routes(api.routes())
+    app.add_routes(Uploads(db, api, data_dir, settings.max_upload).routes())
+    app.add_routes(pages.routes(inbox=settings.dev))
+    if settings.dev:
+        app.add_routes(Dev(tokens, data_dir / "inbox").routes())
+    sockets.server.attach(app)
+
+    async def running(_: web.Application) -> AsyncIterator[None]:
+        tasks = [asyncio.ensure_future(hub.run()), asyncio.ensure_future(sockets.keep_present())]
+        yield
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await sockets.server.shutdown()
+        await db.close()
+
+    app.cleanup_ctx.append(running)
+    return app

@@ -1,0 +1,145 @@
+"""For development only: a sign-in without a password, and the mail that was caught."""
+
+from __future__ import annotations
+
+import hashlib
+import mailbox
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+from email_validator import EmailNotValidError, validate_email
+
+from gateway.api import body_of, json
+from gateway.auth import Tokens
+from gateway.problems import Problem, bad_request
+from ringback.job import Owner
+
+SHOWN = 200  #: newest messages listed
+MAIL_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Dev:
+    """``/dev``; wired only where RINGBACK_DEV is on."""
+
+    def __init__(self, tokens: Tokens, inbox: Path) -> None:
+        self._tokens = tokens
+        self._maildir = inbox
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything this serves."""
+        return [
+            web.post("/dev/sign-in", self.sign_in),
+            web.get("/dev/inbox", self.inbox),
+            web.get("/dev/inbox/{id}", self.show),
+            web.get("/dev/inbox/{id}/html", self.html),
+        ]
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        """A token for whoever says who they are."""
+        data = await body_of(request)
+        email = data.get("email") if isinstance(data, dict) else None
+        try:
+            address = validate_email(str(email), check_deliverability=False, test_environment=True)
+        except EmailNotValidError as error:
+            raise bad_request("email", email, f"must be an email address: {error}") from None
+        owner = Owner(
+            id=demo_user(address.normalized), email=address.normalized,
+            name=str(data.get("name") or "") or None,
+        )  # fmt: skip
+        body = {
+            "token": self._tokens.issue(owner),
+            "user": {"id": owner.id, "email": owner.email, "name": owner.name},
+        }
+        return json(orjson.dumps(body))
+
+    async def inbox(self, _: web.Request) -> web.Response:
+        """Caught messages, newest first."""
+        return json(orjson.dumps({"messages": [_summary(k, m) for k, m in self._messages()]}))
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One message, all of it."""
+        key, message = self._find(request)
+        body = {
+            **_summary(key, message), "headers": {k: str(v) for k, v in message.items()},
+            "text": _part(message, "plain"), "html": _part(message, "html"),
+        }  # fmt: skip
+        return json(orjson.dumps(body))
+
+    async def html(self, request: web.Request) -> web.Response:
+        """The HTML part alone, in a sandbox."""
+        _, message = self._find(request)
+        # links leave the frame, in which scripts are off
+        html = (_part(message, "html") or "").replace("<head>", '<head><base target="_blank">', 1)
+        return web.Response(text=html, content_type="text/html", headers=MAIL_HEADERS)
+
+    def _messages(self) -> list[tuple[str, EmailMessage]]:
+        if not self._maildir.is_dir():
+            return []
+        box = mailbox.Maildir(self._maildir, create=False)
+        newest = sorted(box.keys(), key=lambda key: key.split(".")[0:2], reverse=True)[:SHOWN]
+        return [(key, _parse(box.get_bytes(key))) for key in newest]
+
+    def _find(self, request: web.Request) -> tuple[str, EmailMessage]:
+        wanted = request.match_info["id"]
+        for key, message in self._messages():
+            if key == wanted:
+                return key, message
+        raise Problem(404, "not-found", "Not found", f"There is no message {wanted!r}.")
+
+
+def demo_user(address: str) -> str:
+    """The user id of a dev sign-in: the same for the same address."""
+    return f"dev-{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
+
+
+class _Preheader(HTMLParser):
+    """The first ``<div class="preheader">``'s text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = tag == "div" and ("class", "preheader") in attrs and not self.text
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "div"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.text += data
+
+
+def _parse(raw: bytes) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=policy.default).parsebytes(raw)
+
+
+def _summary(key: str, message: EmailMessage) -> dict[str, Any]:
+    return {
+        "id": key, "to": str(message["To"]), "from": str(message["From"]),
+        "subject": str(message["Subject"]), "date": str(message["Date"]),
+        "preheader": _preheader(message),
+    }  # fmt: skip
+
+
+def _preheader(message: EmailMessage) -> str:
+    reader = _Preheader()
+    reader.feed(_part(message, "html") or "")
+    return " ".join(reader.text.replace("\u034f", " ").split())
+
+
+def _part(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body((kind,))
+    return None if part is None else str(part.get_content())

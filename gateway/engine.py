@@ -1,0 +1,130 @@
+"""python-socketio and python-engineio, fitted: recovery's ``pid``, our send queue, pongs.
+
+All knowledge of their insides is in this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+import socketio
+from aiohttp import web
+from engineio import packet as eio
+from engineio.async_drivers.aiohttp import WebSocket
+from socketio import packet as sio
+
+from gateway.background import spawn
+from gateway.sendqueue import SendQueue
+
+FRAME_LIMIT = 65_536  #: bytes a client may send in one message
+CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO CONNECT
+PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
+
+Pong = Callable[[str], None]
+
+
+class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
+    """A WebSocket without permessage-deflate (aiohttp accepts it: four times the memory)."""
+
+    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+        request = environ["aiohttp.request"]
+        self._sock = web.WebSocketResponse(
+            max_msg_size=self.server.max_http_buffer_size, compress=False
+        )
+        await self._sock.prepare(request)
+        self.handler.__self__.transport = request.transport
+        self.environ = environ
+        await self.handler(self)
+        return self._sock
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no types
+    """Engine.IO with our send queue and wire."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._async: dict[str, Any] = {**self._async, "websocket": Wire}
+
+    def create_queue(self, *_: Any, **__: Any) -> SendQueue:
+        """The hook by which each socket gets its queue."""
+        return SendQueue()
+
+
+class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no types
+    """Socket.IO that answers CONNECT with a ``pid``, so that the stock client can recover."""
+
+    def __init__(self, *, origins: list[str], on_pong: Pong) -> None:
+        super().__init__(
+            async_mode="aiohttp", cors_allowed_origins=origins, cors_credentials=False,
+            ping_interval=PING_EVERY, ping_timeout=PONG_WITHIN, max_http_buffer_size=FRAME_LIMIT,
+            http_compression=False, logger=False, engineio_logger=False,
+        )  # fmt: skip
+        self._on_pong = on_pong
+        self._pids: dict[str, str] = {}
+        self._after: dict[str, Callable[[], None]] = {}
+        self._connected: set[str] = set()
+        self._cut: set[str] = set()
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
+
+    def queue(self, eio_sid: str) -> SendQueue:
+        """A transport's queue. Raises KeyError where it is gone."""
+        queue: SendQueue = self.eio.sockets[eio_sid].queue
+        return queue
+
+    def greet(self, eio_sid: str, pid: str, then: Callable[[], None]) -> None:
+        """For a connect handler: the ``pid`` to answer with, and what to push once the CONNECT
+        ack is queued (handlers run before it)."""
+        self._pids[eio_sid] = pid
+        self._after[eio_sid] = then
+
+    def cut(self, eio_sid: str) -> None:
+        """Closes the transport. Never a Socket.IO DISCONNECT: the stock client wouldn't return."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or eio_sid in self._cut:
+            return
+        self._cut.add(eio_sid)
+        transport = getattr(socket, "transport", None)
+        if transport is not None:
+            transport.abort()
+        spawn(socket.close(wait=False, abort=True))
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        if eio_sid in self._cut:
+            return  # a refusal, say: the stock client would take it as final
+        if pkt.packet_type != sio.CONNECT:
+            await super()._send_packet(eio_sid, pkt)
+            return
+        self._connected.add(eio_sid)
+        pkt.data["pid"] = self._pids.pop(eio_sid)
+        then = self._after.pop(eio_sid)
+        await super()._send_packet(eio_sid, pkt)
+        then()
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        socket = self.eio.sockets[eio_sid]
+        receive = socket.receive
+
+        async def receive_and_tell(pkt: Any) -> None:
+            if pkt.packet_type == eio.PONG:
+                self._on_pong(eio_sid)
+            await receive(pkt)
+
+        socket.receive = receive_and_tell
+        asyncio.get_running_loop().call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._connected.discard(eio_sid)
+        self._cut.discard(eio_sid)
+        self._pids.pop(eio_sid, None)
+        self._after.pop(eio_sid, None)
+        await super()._handle_eio_disconnect(eio_sid, reason)
+
+    def _cut_if_silent(self, eio_sid: str) -> None:
+        if eio_sid not in self._connected:
+            self.cut(eio_sid)

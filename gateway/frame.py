@@ -1,0 +1,71 @@
+"""Published packets, read only as far as pushing them needs.
+
+A frame is the Socket.IO text packet that the commit script published:
+``42["job",{JobView},"<epoch>:<seq>"]``. What is searched here contains raw quotes, which JSON
+text inside a user's words can't: nobody's job title can be mistaken for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+_HEAD = re.compile(r'^(?:42\["job",)?\{"id":"([^"\\]+)","version":(\d+),')
+_OPEN_NOTICE = re.compile(r'"email":\{"state":"(?:waiting|delayed)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A terminal view under way to a client: what its receipt will prove."""
+
+    job_id: str
+    version: int
+
+
+def job_of(frame: str) -> str:
+    """The job's id."""
+    return _head(frame)[0]
+
+
+def cursor_of(frame: str) -> str:
+    """``"<epoch>:<seq>"``, the trailing argument."""
+    return frame[frame.rindex(',"') + 2 : -2]
+
+
+def split(cursor: str) -> tuple[str, int]:
+    """Epoch, and position in it."""
+    epoch, _, seq = cursor.partition(":")
+    return epoch, int(seq)
+
+
+def is_progress(frame: str) -> bool:
+    """Whether a later view of the same job may take this one's place."""
+    return '"email":null' in frame
+
+
+def proof_of(view: str) -> Proof | None:
+    """What the receipt of a frame or view proves, where somebody waits for it."""
+    if not _OPEN_NOTICE.search(view):
+        return None
+    job_id, version = _head(view)
+    return Proof(job_id, int(version))
+
+
+def job_frame(view: str, cursor: str) -> str:
+    """A view as the frame that the script would have published."""
+    return f'42["job",{view},"{cursor}"]'
+
+
+def jobs_frame(views: Iterable[str], cursor: str, *, reset: bool) -> str:
+    """The ``jobs`` event: what a fresh connection gets first."""
+    flag: Literal["true", "false"] = "true" if reset else "false"
+    return f'42["jobs",{{"jobs":[{",".join(views)}],"reset":{flag}}},"{cursor}"]'
+
+
+def _head(text: str) -> tuple[str, str]:
+    found = _HEAD.match(text)
+    if found is None:
+        raise ValueError(f"not a job's frame: {text[:80]!r}")
+    return found[1], found[2]

@@ -1,0 +1,47 @@
+"""The pages and their assets, built from web/ by `make up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; "
+    "img-src 'self' data:; style-src 'self'; script-src 'self'; frame-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+FOREVER = "public, max-age=31536000, immutable"  # the assets' names carry their hash
+
+
+def routes(*, inbox: bool) -> list[Any]:
+    """`/`, `/inbox` (dev mail) and `/assets`."""
+    pages = [web.get("/", _page("index.html"))]
+    if inbox:
+        pages.append(web.get("/inbox", _page("inbox.html")))
+    if (STATIC / "assets").is_dir():
+        pages.append(web.get("/assets/{name}", _asset))
+    return pages
+
+
+def _page(name: str) -> Any:
+    async def page(_: web.Request) -> web.StreamResponse:
+        path = STATIC / name
+        if not path.is_file():
+            text = "The pages aren't built yet. Run: make web"
+            return web.Response(text=text, status=503)
+        return web.FileResponse(path, headers={**HEADERS, "Cache-Control": "no-cache"})
+
+    return page
+
+
+async def _asset(request: web.Request) -> web.StreamResponse:
+    path = STATIC / "assets" / request.match_info["name"]
+    if not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers={**HEADERS, "Cache-Control": FOREVER})

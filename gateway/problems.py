@@ -1,0 +1,118 @@
+"""What clients are told when something is wrong: RFC 9457, over HTTP and sockets alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ringback.errors import (
+    FieldError,
+    IdempotencyMismatch,
+    InvalidParams,
+    JobNotFound,
+    RingbackError,
+    StoreUnavailable,
+    UnknownJobType,
+)
+from ringback.files import FileNotFound
+
+RETRY_AFTER = 2  #: seconds
+
+
+class Problem(RingbackError):
+    """A problem with its HTTP status; ``kind`` ends its stable ``type`` URI."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers or {}
+        self.body: dict[str, Any] = {
+            "type": f"urn:ringback:problem:{kind}", "title": title, "status": status,
+            "detail": detail,
+        }  # fmt: skip
+        if errors:
+            self.body["errors"] = [
+                {"field": e.field, "value": e.value, "message": e.message} for e in errors
+            ]
+
+    def response(self) -> web.Response:
+        """As an HTTP response."""
+        return web.Response(
+            body=orjson.dumps(self.body, default=str), status=self.status, headers=self.headers,
+            content_type="application/problem+json",
+        )  # fmt: skip
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an exception of ours means to a client; None for anything unforeseen."""
+    match error:
+        case Problem():
+            return error
+        case JobNotFound() | FileNotFound():
+            return Problem(404, "not-found", "Not found", str(error))
+        case UnknownJobType():
+            fault = FieldError("type", error.name, str(error))
+            return Problem(422, "unknown-job-type", "Unknown job type", str(error), (fault,))
+        case InvalidParams():
+            told = "Some fields are wrong; each is listed with what it needs."
+            return Problem(422, "invalid-params", "Wrong params", told, error.errors)
+        case IdempotencyMismatch():
+            return Problem(422, "idempotency-mismatch", "Idempotency-Key reused", str(error))
+        case StoreUnavailable():
+            return unavailable()
+    return None
+
+
+def unavailable() -> Problem:
+    """The store is away: nothing was lost, come back in a moment."""
+    return Problem(
+        503,
+        "unavailable",
+        "Temporarily unavailable",
+        f"Our database isn't answering. Repeat the request in {RETRY_AFTER} seconds; with the same "
+        "Idempotency-Key it can't start a job twice.",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+def internal(reference: str) -> Problem:
+    """Something unforeseen; the log has the trace under the reference."""
+    return Problem(
+        500,
+        "internal",
+        "Our fault",
+        f"The request failed because of a fault of ours. The reference is {reference}.",
+    )
+
+
+def bad_request(field: str, value: object, message: str) -> Problem:
+    """One wrong field of a request."""
+    fault = FieldError(field, value, message)
+    return Problem(400, "bad-request", "Wrong request", f"{field} {message}", (fault,))
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Turns exceptions into problem responses."""
+    try:
+        response: web.StreamResponse = await handler(request)
+        return response
+    except web.HTTPException as error:
+        if error.status < 400 or not request.path.startswith("/api/"):
+            raise
+        return Problem(error.status, f"http-{error.status}", error.reason, error.reason).response()
+    except RingbackError as error:
+        found = problem_of(error)
+        if found is None:
+            raise
+        return found.response()

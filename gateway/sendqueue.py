@@ -1,0 +1,88 @@
+"""What waits to be written to one client: bounded, conflated, and with proof of arrival.
+
+The transport keeps its order, so a client that answers an Engine.IO ping has received all that
+was queued before it. Every ping that passes through here is such a barrier, the heartbeat's too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from typing import Any
+
+from engineio import packet
+
+from gateway.frame import Proof, is_progress, job_of, proof_of
+
+LIMIT = 1 << 20  #: characters that may wait before a slow client's transport is closed
+
+
+class SendQueue(asyncio.Queue[Any]):
+    """An asyncio.Queue of Engine.IO packets (the hooks below are its documented ones)."""
+
+    size = 0
+
+    def _init(self, maxsize: int) -> None:  # noqa: ARG002 (the base's; the bound is in characters)
+        self._queue: OrderedDict[object, Any] = OrderedDict()
+        self._unproven: list[Proof] = []
+        self._barriers: deque[list[Proof]] = deque()
+
+    def _put(self, item: Any) -> None:
+        if item is not None and item.packet_type == packet.PING:
+            self._barriers.append(self._unproven)
+            self._unproven = []
+        self._queue[getattr(item, "key", None) or object()] = item
+        self.size += _weight(item)
+
+    def _get(self) -> Any:
+        _, item = self._queue.popitem(last=False)
+        self.size -= _weight(item)
+        return item
+
+    def offer(self, frame: str) -> None:
+        """Queues a job's frame. Progress of the same job that still waits is dropped: the new
+        view says more, and it goes last, so the client's cursor never runs ahead of its views."""
+        key = job_of(frame)
+        dropped = self._queue.pop(key, None)
+        if dropped is not None:
+            self.size -= _weight(dropped)
+            self.task_done()
+        self.put_nowait(_Frame(frame, key if is_progress(frame) else None))
+        self.expect(frame)
+
+    def expect(self, view: str) -> None:
+        """Notes that ``view`` was queued; where its receipt matters, a barrier is due."""
+        proof = proof_of(view)
+        if proof is not None:
+            self._unproven.append(proof)
+
+    def send(self, frame: str) -> None:
+        """Queues any other frame."""
+        self.put_nowait(_Frame(frame))
+
+    def barrier(self) -> None:
+        """Queues a ping if there is something to prove."""
+        if self._unproven:
+            self.put_nowait(packet.Packet(packet.PING))
+
+    def proven(self) -> list[Proof]:
+        """A pong came: what it proves. (One that nobody asked for proves nothing.)"""
+        return self._barriers.popleft() if self._barriers else []
+
+    @property
+    def overfull(self) -> bool:
+        """Whether the client is too slow to be kept."""
+        return self.size > LIMIT
+
+
+class _Frame(packet.Packet):  # type: ignore[misc]  # engineio ships no types
+    """A message, encoded already; ``key``: the job whose later views may take its place."""
+
+    def __init__(self, frame: str, key: str | None = None) -> None:
+        super().__init__(packet.MESSAGE)
+        self.encode_cache = frame
+        self.key = key
+
+
+def _weight(item: Any) -> int:
+    return len(item.encode_cache) if isinstance(item, _Frame) else 0

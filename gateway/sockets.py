@@ -1,0 +1,172 @@
+"""The Socket.IO side: sign-in, the events clients may send, presence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import orjson
+import structlog
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from gateway.auth import Identity, Tokens
+from gateway.background import spawn
+from gateway.engine import Server
+from gateway.hub import Hub
+from gateway.problems import Problem, bad_request, internal, problem_of
+from gateway.session import Resume, Session
+from gateway.submit import Submissions
+from ringback import store
+from ringback.connection import AsyncStore
+from ringback.errors import RingbackError, StoreUnavailable
+from ringback.keys import uuid7
+
+log = structlog.get_logger(__name__)
+
+PRESENCE = 25_000  #: ms that a connection counts without being renewed
+RENEW_EVERY = 10.0  #: seconds
+OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
+
+Ack = dict[str, Any]
+Handler = Callable[[str, Any], Awaitable[Ack]]
+
+
+class Sockets:
+    """All sockets of this node."""
+
+    def __init__(
+        self, db: AsyncStore, hub: Hub, tokens: Tokens, submissions: Submissions, origins: list[str]
+    ) -> None:
+        self._db = db
+        self._hub = hub
+        self._tokens = tokens
+        self._submissions = submissions
+        self._sessions: dict[str, Session] = {}
+        self._identities: dict[str, Identity] = {}
+        self.server = Server(origins=origins, on_pong=self._pong)
+        self.server.on("connect", self._connect)
+        self.server.on("disconnect", self._disconnect)
+        for event, handler in self._events().items():
+            self.server.on(event, self._acked(handler))
+        self.server.on("*", self._unknown)
+
+    def _events(self) -> Mapping[str, Handler]:
+        return {"submit": self._submit, "seen": self._seen, "presence": self._presence}
+
+    # -- coming and going
+
+    async def _connect(self, sid: str, _: Any, auth: Any) -> None:
+        auth = auth if isinstance(auth, dict) else {}
+        try:
+            identity = self._tokens.verify(auth.get("token"))
+        except Problem as problem:
+            raise Refused(problem.body["detail"], problem.body) from None
+        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
+        user = identity.owner.id
+        cut = partial(self.server.cut, eio_sid)
+        session = Session(user, self.server.queue(eio_sid), self._hub, self._db, cut)
+        self._sessions[eio_sid], self._identities[sid] = session, identity
+        try:
+            async with asyncio.timeout(OPEN_WITHIN):
+                await self._db.do(store.presence(user, PRESENCE, eio_sid))
+                await session.open(Resume.from_auth(auth))
+        except (StoreUnavailable, TimeoutError) as error:
+            log.warning("socket.not_opened", reason=str(error))
+            cut()
+            raise Refused("unavailable") from None
+        self.server.greet(eio_sid, session.pid, session.start)
+
+    async def _disconnect(self, sid: str, _: str) -> None:
+        self._identities.pop(sid, None)
+        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
+        session = self._sessions.pop(eio_sid, None)
+        if session is not None:
+            session.close()
+            spawn(self._leave(session.user, eio_sid))
+
+    async def _leave(self, user: str, eio_sid: str) -> None:
+        try:
+            await self._db.do(store.presence(user, 0, eio_sid))
+        except StoreUnavailable:
+            return  # the lease runs out by itself
+
+    def _pong(self, eio_sid: str) -> None:
+        session = self._sessions.get(eio_sid)
+        if session is not None:
+            session.prove()
+
+    # -- what clients may ask
+
+    def _acked(self, handler: Handler) -> Callable[..., Awaitable[Ack]]:
+        """Answers ``{ok: true, …}`` or ``{ok: false, problem}``, whatever happens."""
+
+        async def handle(sid: str, *args: Any) -> Ack:
+            try:
+                data = args[0] if args else {}
+                if not isinstance(data, dict):
+                    raise bad_request("argument", data, "must be an object")
+                return {"ok": True, **await handler(sid, data)}
+            except RingbackError as error:
+                problem = problem_of(error)
+            except Exception:
+                problem = _unforeseen()
+            return {"ok": False, "problem": (problem or _unforeseen()).body}
+
+        return handle
+
+    async def _unknown(self, event: str, _: str, *__: Any) -> Ack:
+        known = ", ".join(self._events())
+        return {"ok": False, "problem": bad_request("event", event, f"is unknown: {known}").body}
+
+    async def _submit(self, sid: str, data: dict[str, Any]) -> Ack:
+        view = await self._submissions.submit(self._identities[sid].owner, data)
+        return {"job": orjson.loads(view)}
+
+    async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:
+        user, job_id, version = self._identities[sid].owner.id, data.get("id"), data.get("version")
+        if not isinstance(job_id, str):
+            raise bad_request("id", job_id, "must be a job's id")
+        if not isinstance(version, int):
+            raise bad_request("version", version, "must be the version of the view that was seen")
+        await self._db.do(store.load(job_id, user))
+        await self._db.do(store.update(job_id, lambda job: job.received(version, "seen")))
+        return {}
+
+    async def _presence(self, sid: str, data: dict[str, Any]) -> Ack:
+        state = data.get("state")
+        if state not in ("active", "away"):
+            raise bad_request("state", state, 'must be "active" or "away"')
+        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
+        session = self._sessions[eio_sid]
+        session.away = state == "away"
+        lease = 0 if session.away else PRESENCE
+        await self._db.do(store.presence(session.user, lease, eio_sid))
+        return {}
+
+    # -- presence
+
+    async def keep_present(self) -> None:
+        """Renews this node's leases until cancelled. After a crash they run out."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            present: dict[str, list[str]] = defaultdict(list)
+            for eio_sid, session in self._sessions.items():
+                if not session.away:
+                    present[session.user].append(eio_sid)
+            for user, connections in present.items():
+                await self._renew(user, connections)
+
+    async def _renew(self, user: str, connections: list[str]) -> None:
+        try:
+            await self._db.do(store.presence(user, PRESENCE, *connections))
+        except StoreUnavailable as error:
+            log.warning("presence.not_renewed", reason=str(error))
+
+
+def _unforeseen() -> Problem:
+    reference = uuid7()
+    log.exception("socket.unforeseen", ref=reference)
+    return internal(reference)

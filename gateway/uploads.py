@@ -1,0 +1,113 @@
+"""Files in and out: streamed, size-limited, for their owner alone."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+from aiohttp import BodyPartReader, hdrs, web
+
+from gateway.api import Api, json
+from gateway.problems import Problem, bad_request
+from ringback import files
+from ringback.connection import AsyncStore
+from ringback.files import File
+
+CHUNK = 1 << 18  #: bytes
+NAME_LENGTH = 200
+
+
+class Uploads:
+    """``/api/v1/files``."""
+
+    def __init__(self, db: AsyncStore, api: Api, data_dir: Path, largest: int) -> None:
+        self._db = db
+        self._api = api
+        self._data_dir = data_dir
+        self._largest = largest
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything this serves."""
+        return [
+            web.post("/api/v1/files", self.upload),
+            web.get("/api/v1/files/{id}", self.download),
+        ]
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """201. The file is the body (``?name=customers.csv``) or the part ``file`` of a form."""
+        owner = self._api.identify(request).owner.id
+        if (request.content_length or 0) > self._largest + CHUNK:
+            raise self._too_large()
+        name, chunks = await _source(request)
+        file_id = files.new_file_id(owner)
+        path = files.place(self._data_dir, file_id)
+        size = await self._store(path, chunks)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        file = File(id=file_id, name=name, size=size, content_type=kind, path=path)
+        await self._db.do(files.record(owner, file))
+        body = {"id": file.id, "name": name, "size": size, "content_type": kind, "url": file.url}
+        return json(orjson.dumps(body), status=201, headers={"Location": file.url})
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """The file, as an attachment: what users upload is never run on our origin."""
+        owner = self._api.identify(request).owner.id
+        file = await self._db.do(files.find(request.match_info["id"], owner, self._data_dir))
+        if not file.path.is_file():
+            raise files.FileNotFound(file.id)
+        headers = {
+            hdrs.CONTENT_TYPE: file.content_type,
+            hdrs.CONTENT_DISPOSITION: f"attachment; filename*=UTF-8''{quote(file.name)}",
+            "X-Content-Type-Options": "nosniff",
+            hdrs.CACHE_CONTROL: "private, no-store",
+        }
+        return web.FileResponse(file.path, chunk_size=CHUNK, headers=headers)
+
+    async def _store(self, path: Path, chunks: AsyncIterator[bytes]) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        size = 0
+        try:
+            with partial.open("wb") as out:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > self._largest:
+                        raise self._too_large()
+                    await asyncio.to_thread(out.write, chunk)
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return size
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            413, "too-large", "File too large",
+            f"Files may have up to {self._largest:,} bytes. Split the file, or ask us for more.",
+        )  # fmt: skip
+
+
+async def _source(request: web.Request) -> tuple[str, AsyncIterator[bytes]]:
+    if request.content_type != "multipart/form-data":
+        return _name(request.query.get("name")), request.content.iter_chunked(CHUNK)
+    reader = await request.multipart()
+    async for part in reader:
+        if isinstance(part, BodyPartReader) and part.name == "file":
+            return _name(part.filename), _part(part)
+    raise bad_request("file", None, "is missing: send the file as the form's part `file`")
+
+
+async def _part(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(CHUNK):
+        yield chunk
+
+
+def _name(name: str | None) -> str:
+    """The file's own name, without the folders that some clients send."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    clean = "".join(c for c in last if c.isprintable()).strip()
+    if not clean:
+        raise bad_request("name", name, "is missing: send ?name=customers.csv, or a form's part")
+    return clean[:NAME_LENGTH]
