@@ -1,0 +1,217 @@
+"""``email.deliver``: turns a user's due notices into one email.
+
+Guarantee: every notice ends in a receipt, an accepted email or a recorded reason. No notice is
+told twice, but where the server's answer to DATA got lost: then there is one more try with the
+same Message-ID, and the job says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from pathlib import Path
+
+import orjson
+import structlog
+
+from ringback import outbox, store
+from ringback.codec import view_json
+from ringback.connection import Store
+from ringback.doorbell import DELIVER, MAIL_QUEUE
+from ringback.errors import SettingsError
+from ringback.job import Job
+from ringback.outbox import Ledger
+from ringback.settings import Settings
+from ringback.worker import Actor
+from tasks.letter import Letters, Reader, Sender
+from tasks.smtp import Aborted, Outcome, Transport
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 30.0  #: seconds that a mailer waits for the store
+FIRST_DELAY, LONGEST_DELAY = 10_000, 3_600_000  #: ms between tries
+GIVE_UP = 86_400_000  #: ms after a job's end
+AMBIGUOUS_TRIES = 2  #: the first and one more
+MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
+
+
+class Mailer:
+    """Delivers for one process."""
+
+    def __init__(
+        self, db: Store, letters: Letters, transport: Transport, domain: str, window: int
+    ) -> None:
+        self._db = db
+        self._letters = letters
+        self._transport = transport
+        self._domain = domain
+        self._window = window
+
+    def deliver(self, user: str) -> None:
+        """Writes to ``user`` if notices are due and nobody else is at it."""
+        token = secrets.token_hex(8)
+        claim = self._db.do(outbox.claim(user, token), patience=PATIENCE)
+        if claim is None:
+            return
+        ledger = claim.ledger or self._new_ledger(claim.due)
+        delivery = _Delivery(self, user, token, ledger)
+        if ledger.state == "accepted":
+            delivery.close("The mail server took it.")
+        elif ledger.state == "data-sent":
+            delivery.lost_answer()
+        else:
+            delivery.attempt()
+
+    def _new_ledger(self, jobs: Sequence[str]) -> Ledger:
+        digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:32]
+        return Ledger(message_id=f"<{digest}@{self._domain}>", jobs=tuple(jobs))
+
+
+class _Delivery:
+    """One email under way."""
+
+    def __init__(self, mailer: Mailer, user: str, token: str, ledger: Ledger) -> None:
+        self._mailer = mailer
+        self._db = mailer._db
+        self._user = user
+        self._token = token
+        self._ledger = ledger
+
+    def attempt(self) -> None:
+        """Marks the notices, then sends what no receipt has ended meanwhile."""
+        try:
+            self._write("reserved")
+            jobs = self._start()
+            if not jobs:
+                self._release(0)
+                return
+            outcome = self._send(jobs)
+        except Aborted:
+            log.info("email.claim_lost", user=self._user)
+            return
+        log.info("email.outcome", kind=outcome.kind, jobs=[job.id for job in jobs])
+        self._conclude(outcome)
+
+    def close(self, reason: str) -> None:
+        """The server has it: closes the books."""
+        self._each(lambda job: job.email_sent(reason))
+        self._release(self._mailer._window)
+
+    def lost_answer(self) -> None:
+        """A try ended without an answer: one more, later, or the end."""
+        self._ledger = replace(self._ledger, ambiguous=self._ledger.ambiguous + 1)
+        if self._ledger.ambiguous >= AMBIGUOUS_TRIES:
+            self.close(MAYBE)
+            return
+        self.attempt()
+
+    def _start(self) -> list[Job]:
+        started = self._each(lambda job: job.email_started(self._ledger.message_id))
+        mine = [job for job in started if self._is_mine(job)]
+        self._ledger = replace(self._ledger, jobs=tuple(job.id for job in mine))
+        return mine
+
+    def _is_mine(self, job: Job) -> bool:
+        notice = job.notice
+        return (
+            notice is not None
+            and notice.state == "sending"
+            and notice.message_id == self._ledger.message_id
+        )
+
+    def _send(self, jobs: Sequence[Job]) -> Outcome:
+        owner = jobs[0].spec.owner
+        reader = Reader(
+            id=owner.id, email=owner.email or "", name=owner.name, locale=owner.locale,
+            timezone=owner.timezone,
+        )  # fmt: skip
+        message = self._mailer._letters.compose(
+            [orjson.loads(view_json(job)) for job in jobs],
+            reader,
+            message_id=self._ledger.message_id,
+            date=datetime.now(UTC),
+            reason="fallback; no open page showed it in time",
+        )
+        return self._mailer._transport.send(message, lambda: self._write("data-sent"))
+
+    def _conclude(self, outcome: Outcome) -> None:
+        if outcome.kind == "accepted":
+            self._write("accepted")
+            self.close(outcome.reason)
+        elif outcome.kind == "refused":
+            self._each(lambda job: job.email_failed(outcome.reason))
+            self._release(0)
+        elif outcome.kind == "delayed":
+            self._each(lambda job: put_off(job, outcome.reason))
+            self._release(0)
+        else:
+            # the ledger stays at data-sent: whoever holds the next claim knows
+            told = f"{outcome.reason}. We'll try once more."
+            self._each(lambda job: job.email_delayed(told, outbox.CLAIM))
+
+    def _each(self, change: Callable[[Job], Job]) -> list[Job]:
+        return [
+            self._db.do(store.update(job_id, change), patience=PATIENCE)
+            for job_id in self._ledger.jobs
+        ]
+
+    def _write(self, state: str) -> None:
+        self._ledger = replace(self._ledger, state=state)  # type: ignore[arg-type]  # one of its literals
+        if not self._db.do(outbox.write(self._user, self._token, self._ledger), patience=PATIENCE):
+            raise Aborted
+
+    def _release(self, window: int) -> None:
+        self._db.do(outbox.release(self._user, self._token, window), patience=PATIENCE)
+
+
+def put_off(job: Job, reason: str) -> Job:
+    """Another try later: exponential with jitter, for 24 hours after the job's end."""
+    tries = job.notice.tries if job.notice else 0
+    ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 16))
+    delay = random.randint(ceiling // 2, ceiling)
+    if job.finished_at is not None and waited(job) > GIVE_UP:
+        return job.email_failed(f"{reason} We tried for 24 hours.")
+    return job.email_delayed(reason, delay)
+
+
+def waited(job: Job) -> int:
+    """Milliseconds between the job's end and its last change, by the store's clock."""
+    assert job.finished_at is not None
+    return job.updated_at.ms - job.finished_at.ms
+
+
+def templates_root(settings: Settings) -> Path:
+    """Where the email templates lie: the setting, the checkout, or the installed package."""
+    here = Path(__file__).parent
+    candidates = [here.parent / "templates" / "email", here / "templates" / "email"]
+    if settings.templates is not None:
+        candidates = [settings.templates]
+    for root in candidates:
+        if root.is_dir():
+            return root
+    raise SettingsError(f"RINGBACK_TEMPLATES={candidates[0]}: there is no such folder.")
+
+
+def _make(settings: Settings, db: Store) -> Callable[[str], None]:
+    if settings.smtp_url is None:
+        raise SettingsError(
+            "RINGBACK_SMTP_URL isn't set. Set it to your mail server: smtp://user:password@host:587"
+        )
+    sender = Sender(settings.email_from, settings.public_url, settings.support)
+    domain = parseaddr(settings.email_from)[1].rpartition("@")[2]
+    mailer = Mailer(
+        db,
+        Letters(templates_root(settings), sender),
+        Transport(settings.smtp_url),
+        domain,
+        round(settings.email_window * 1000),
+    )
+    return mailer.deliver
+
+
+email_deliver = Actor(DELIVER, MAIL_QUEUE, _make)

@@ -1,0 +1,88 @@
+"""Finds what is overdue and sets it going again: leases, retries, doorbells, notices.
+
+Any number of supervisors may run. Each piece of overdue work is taken by one of them and comes
+up again if that one dies before it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+
+import dramatiq
+import redis
+import structlog
+
+from ringback import store
+from ringback.connection import Store
+from ringback.doorbell import Doorbells, new_broker
+from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.job import Job, State
+from ringback.keys import partitions
+from ringback.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+TICK = 0.5  #: seconds between two looks
+
+
+class Supervisor:
+    """One look at all partitions at a time: ``look``."""
+
+    def __init__(self, db: Store, doorbells: Doorbells) -> None:
+        self._db = db
+        self._doorbells = doorbells
+
+    def look(self) -> int:
+        """Handles all that is overdue now; how many pieces there were."""
+        return sum(self._partition(partition) for partition in partitions())
+
+    def _partition(self, partition: str) -> int:
+        found = self._db.do(store.overdue(partition))
+        for job_id in found.leases:
+            self._requeue(job_id, "lease expired", _expire)
+        for job_id in found.retries:
+            self._requeue(job_id, "retry due", _again)
+        for job_id in found.doorbells:
+            self._ring_again(job_id)
+        for user in found.mail:
+            self._doorbells.mail(user)
+        return sum(map(len, (found.leases, found.retries, found.doorbells, found.mail)))
+
+    def _requeue(self, job_id: str, why: str, change: Callable[[Job], Job]) -> None:
+        try:
+            job = self._db.do(store.update(job_id, change))
+        except JobNotFound:
+            return
+        log.info("supervisor.moved", job=job_id, why=why, state=job.state.value)
+        if job.state is State.QUEUED:
+            self._doorbells.job(job_id, job.spec.policy.queue)
+
+    def _ring_again(self, job_id: str) -> None:
+        try:
+            job = self._db.do(store.load(job_id))
+        except JobNotFound:
+            return
+        queue = job.spec.policy.queue
+        # while rings wait unheard, the workers are busy and more rings would only pile up
+        if job.state is State.QUEUED and not self._doorbells.waiting(queue):
+            self._doorbells.job(job_id, queue)
+
+
+def _expire(job: Job) -> Job:
+    return job.lease_expired() if job.state in (State.RUNNING, State.CANCELLING) else job
+
+
+def _again(job: Job) -> Job:
+    return job.due_again() if job.state is State.RETRYING else job
+
+
+def supervise(settings: Settings, stop: Event) -> None:
+    """Looks twice a second until ``stop`` is set; a store or broker that is away is waited for."""
+    supervisor = Supervisor(Store(settings.store), Doorbells(new_broker(settings.broker)))
+    log.info("supervisor.ready")
+    while not stop.wait(TICK):
+        try:
+            supervisor.look()
+        except (StoreUnavailable, redis.RedisError, dramatiq.BrokerConnectionError) as error:
+            log.warning("supervisor.waits", reason=str(error))
