@@ -1,0 +1,271 @@
+"""Facts: what a terminal view says, checked, counted and made inert for a letter.
+
+Every text of a ``Facts`` is inert (see ``tasks.prose``): a title can't become a link. A view
+may lack optional fields; a letter is still right without them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tasks.prose import inert, plain, said
+
+View = Mapping[str, Any]
+
+#: The order of a digest: what needs somebody first.
+STATES = ("failed", "partial", "cancelled", "succeeded")
+#: Kinds of problems told in a letter; the job's page has them all.
+PROBLEMS_TOLD = 6
+EXAMPLES_TOLD = 3
+LONGEST = 400
+
+_VERBS = r"(?i)(download|open|see|view|review|show|read|check|fix|get|compare|approve)\b"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A label and an absolute URL."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many items met one end, and the word for it: 3, "rejected"."""
+
+    number: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Equal problems of items, told once."""
+
+    outcome: str
+    count: int
+    message: str
+    action: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the whole job failed; ``category``: input, permission, external or system."""
+
+    category: str
+    message: str
+    action: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a job type speaks: past words for item outcomes, and what an end leaves behind.
+
+    ``halted`` replaces ``succeeded`` when the job stopped early; ``kept_*`` are sentences.
+    """
+
+    succeeded: str = "done"
+    failed: str = "failed"
+    skipped: str = "skipped"
+    halted: str = "done"
+    kept_partial: str = ""
+    kept_failed: str = ""
+    kept_cancelled: str = ""
+    kept_unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One ended job as letters tell it. Times are aware; texts are inert."""
+
+    id: str
+    type: str
+    state: str
+    title: str
+    url: str
+    unit: str
+    counts: Mapping[str, int]
+    not_attempted: int
+    tally: tuple[Tally, ...]
+    problems: tuple[Problem, ...]
+    more_problems: int
+    error: Failure | None
+    summary: str
+    kept: str
+    action: Link | None
+    links: tuple[Link, ...]
+    attempt: int
+    max_attempts: int
+    can_retry: tuple[str, ...]
+    finished_at: datetime | None
+
+    @property
+    def seen(self) -> int:
+        """Items that have an outcome."""
+        return sum(self.counts.values())
+
+    @property
+    def failures(self) -> tuple[Problem, ...]:
+        """Problems that left items failed."""
+        return tuple(problem for problem in self.problems if problem.outcome == "failed")
+
+    @property
+    def skips(self) -> tuple[Problem, ...]:
+        """Problems that left items skipped."""
+        return tuple(problem for problem in self.problems if problem.outcome == "skipped")
+
+
+def load_words(path: Path) -> dict[str, Words]:
+    """Words by job type, from TOML; ``default`` serves every other type.
+
+    Raises ``ValueError`` for a key that no letter uses, ``tomllib.TOMLDecodeError`` for bad TOML.
+    """
+    tables = tomllib.loads(path.read_text("utf-8"))
+    known = {field.name for field in fields(Words)}
+    for name, table in tables.items():
+        if extra := sorted(set(table) - known):
+            raise ValueError(f"[{name}] has unknown words {', '.join(extra)}")
+    return {"default": Words()} | {name: _words(table) for name, table in tables.items()}
+
+
+def _words(table: Mapping[str, str]) -> Words:
+    return Words(**{key: inert(text) for key, text in table.items()})
+
+
+def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
+    """The facts of a terminal view; its links that need a sign-in lead to the job's page.
+
+    Raises ``ValueError`` for a job that hasn't ended.
+    """
+    if view["state"] not in STATES:
+        raise ValueError(f"Job {view['id']} is {view['state']}; letters tell of ended jobs only.")
+    spoken = words.get(str(view.get("type")), words["default"])
+    state, counts, url = str(view["state"]), _counts(view), job_url(view, public_url)
+    problems, links = _problems(view), _links(view, url)
+    error, attempt = _failure(view), _section(view, "attempt")
+    idle = _not_attempted(view, counts)
+    return Facts(
+        id=said(view["id"]),
+        type=said(view.get("type", "")),
+        state=state,
+        title=_short(view.get("title") or "Your job"),
+        url=inert(url),
+        unit=_short(_section(view, "progress").get("unit") or "items"),
+        counts=counts,
+        not_attempted=idle,
+        tally=_tally(counts, idle, spoken, state),
+        problems=problems[:PROBLEMS_TOLD],
+        more_problems=len(problems[PROBLEMS_TOLD:]),
+        error=error,
+        summary=_short(_section(view, "result").get("summary") or ""),
+        kept=_kept(spoken, state, error),
+        action=_action(links, counts["failed"]),
+        links=links,
+        attempt=int(attempt.get("number") or 1),
+        max_attempts=int(attempt.get("max") or 1),
+        can_retry=tuple(_section(view, "can").get("retry") or ()),
+        finished_at=_moment(view.get("finished_at")),
+    )
+
+
+def job_url(view: View, public_url: str) -> str:
+    """The job's own page."""
+    return f"{public_url.rstrip('/')}/?job={quote(str(view['id']), safe='')}"
+
+
+def _section(view: View, name: str) -> Mapping[str, Any]:
+    return view.get(name) or {}
+
+
+def _short(value: object, longest: int = LONGEST) -> str:
+    text = plain(said(value))
+    return said(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
+
+
+def _counts(view: View) -> dict[str, int]:
+    counts = _section(view, "counts")
+    return {end: int(counts.get(end) or 0) for end in ("succeeded", "failed", "skipped")}
+
+
+def _not_attempted(view: View, counts: Mapping[str, int]) -> int:
+    """Items never reached; 0 if ``total`` is unknown or doesn't count items (bytes, say)."""
+    progress, seen = _section(view, "progress"), sum(counts.values())
+    total, done = progress.get("total"), progress.get("done")
+    halted = view["state"] in ("failed", "cancelled")
+    return int(total) - seen if halted and total and done == seen and total > seen else 0
+
+
+def _tally(counts: Mapping[str, int], idle: int, words: Words, state: str) -> tuple[Tally, ...]:
+    done = words.halted if state in ("failed", "cancelled") else words.succeeded
+    all_ends = (
+        Tally(counts["succeeded"], done),
+        Tally(counts["failed"], words.failed),
+        Tally(counts["skipped"], words.skipped),
+        Tally(idle, "not attempted"),
+    )
+    return tuple(end for end in all_ends if end.number)
+
+
+def _problems(view: View) -> tuple[Problem, ...]:
+    told = [_problem(problem) for problem in view.get("problems") or ()]
+    return tuple(sorted(told, key=lambda problem: (problem.outcome != "failed", -problem.count)))
+
+
+def _problem(problem: Mapping[str, Any]) -> Problem:
+    examples = (problem.get("examples") or ())[:EXAMPLES_TOLD]
+    return Problem(
+        outcome=str(problem.get("outcome") or "failed"),
+        count=int(problem.get("count") or 0),
+        message=_short(problem.get("message") or ""),
+        action=_short(problem.get("action") or ""),
+        examples=tuple(_short(text, 200) for text in examples),
+    )
+
+
+def _failure(view: View) -> Failure | None:
+    error = view.get("error")
+    if not error:
+        return None
+    return Failure(
+        category=str(error.get("category") or "system"),
+        message=_short(error.get("message") or ""),
+        action=_short(error.get("action") or ""),
+        ref=_short(error.get("ref") or ""),
+    )
+
+
+def _kept(words: Words, state: str, error: Failure | None) -> str:
+    if state == "failed" and error and error.category == "system":
+        return words.kept_unknown
+    return str(getattr(words, f"kept_{state}", ""))
+
+
+def _links(view: View, page: str) -> tuple[Link, ...]:
+    links = _section(view, "result").get("links") or ()
+    return tuple(Link(_short(link["label"], 120), _reachable(link["url"], page)) for link in links)
+
+
+def _reachable(url: str, page: str) -> str:
+    """An https URL as it is; anything else needs a sign-in, which only the job's page offers."""
+    is_public = re.fullmatch(r"https://[^\s\"<>\\^`{|}]+", url)
+    return inert(url if is_public else page)
+
+
+def _action(links: Sequence[Link], failed: int) -> Link | None:
+    """The one primary action: verb + object; with failed items, the link that counts them."""
+    verbs = [link for link in links if re.match(_VERBS, link.label)]
+    about = [link for link in verbs if failed and re.search(rf"\b{failed:,}\b", plain(link.label))]
+    return next(iter(about or verbs), None)
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text else None

@@ -1,0 +1,131 @@
+"""Speech: the filters that templates speak with.
+
+Numbers and times follow ``reader.locale`` and ``reader.timezone`` of the rendering context. What
+a filter returns is inert, so "12. März" at the start of a line doesn't begin a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime, get_timezone_name
+from babel.numbers import format_decimal
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from tasks.prose import inert, plain, said
+
+_IRREGULAR = {"people": "person", "indices": "index", "series": "series", "data": "data"}
+
+
+@lru_cache(maxsize=256)
+def locale_of(tag: str) -> Locale:
+    """The locale for a BCP 47 tag; English if Babel doesn't know it."""
+    try:
+        return Locale.parse(tag.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError, TypeError):
+        return Locale("en")
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str) -> tzinfo:
+    """The IANA time zone; UTC if there is none of this name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: a name like ".." or a folder
+        return UTC
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """``one`` or ``many``, as fits ``count``; the number itself isn't printed."""
+    return one if count == 1 else many
+
+
+def units(count: int, unit: str) -> str:
+    """A plural English unit as fits ``count``: 1, "rows" is "row"."""
+    return _singular(unit) if count == 1 else unit
+
+
+def _singular(unit: str) -> str:
+    if unit in _IRREGULAR:
+        return _IRREGULAR[unit]
+    if unit.endswith("ies"):
+        return unit.removesuffix("ies") + "y"
+    if unit.endswith(("sses", "xes", "ches", "shes")):
+        return unit.removesuffix("es")
+    return unit.removesuffix("s")
+
+
+@pass_context
+def number(context: Context, value: float) -> str:
+    """1204 as the reader writes it: "1,204", "1.204"."""
+    return inert(format_decimal(value, locale=locale_of(context["reader"].locale)))
+
+
+@pass_context
+def moment(context: Context, value: datetime) -> str:
+    """An aware time in the reader's zone, with the zone's name: "Mar 12, 2025, 2:03 PM UTC"."""
+    reader = context["reader"]
+    locale, zone = locale_of(reader.locale), zone_of(reader.timezone)
+    local = value.astimezone(zone)
+    shown = format_datetime(local, _pattern(locale), locale=locale)
+    return inert(f"{shown} {_zone_name(local, locale)}")
+
+
+def _pattern(locale: Locale) -> str:
+    """A medium date and a time without seconds, in the locale's order."""
+    joined = str(locale.datetime_formats["medium"])
+    date, time = locale.date_formats["medium"].pattern, locale.time_formats["short"].pattern
+    return joined.replace("{1}", date).replace("{0}", time)
+
+
+def _zone_name(local: datetime, locale: Locale) -> str:
+    if local.tzinfo is UTC or str(local.tzinfo) == "UTC":
+        return "UTC"
+    return str(get_timezone_name(local, width="short", locale=locale))
+
+
+def listed(values: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    *firsts, last = values
+    return f"{', '.join(firsts)} and {last}" if firsts else last
+
+
+def short(text: str, longest: int) -> str:
+    """At most ``longest`` characters; the middle goes, so a file's ending stays."""
+    shown = plain(text)
+    if len(shown) <= longest:
+        return text
+    tail = longest // 4
+    return said(f"{shown[: longest - tail - 1].rstrip()}…{shown[-tail:].lstrip()}")
+
+
+def sentence(text: str) -> str:
+    """With a full stop, if it ends in no mark of its own, and a capital."""
+    shown = text.strip()
+    done = (
+        plain(shown).rstrip("\u2069\u201d\u2019\"')").endswith((".", "!", "?", "…", ":", "。", "؟"))
+    )
+    return f"{shown[:1].upper()}{shown[1:]}{'' if done else '.'}" if shown else ""
+
+
+def clause(text: str) -> str:
+    """Without its full stop, to stand inside a sentence or a subject."""
+    return inert(plain(text).rstrip(". "))
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "plural": plural,
+    "units": units,
+    "number": number,
+    "datetime": moment,
+    "list": listed,
+    "short": short,
+    "sentence": sentence,
+    "clause": clause,
+}
