@@ -1,0 +1,24 @@
+import { defineConfig } from "vite";
+
+// The gateway serves the built entries at / and /inbox, and the hashed files at /assets/.
+// In development (`npm run dev`) everything else goes to a gateway on its default port.
+const gateway = "http://127.0.0.1:8000";
+
+export default defineConfig({
+  base: "/",
+  build: {
+    outDir: "../gateway/static",
+    emptyOutDir: true,
+    target: "es2022",
+    // The page's CSP allows no inline script, and the polyfill would be the only reason for one.
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "inbox.html"] },
+  },
+  server: {
+    proxy: {
+      "/api": gateway,
+      "/dev": gateway,
+      "/socket.io": { target: gateway, ws: true },
+    },
+  },
+});
