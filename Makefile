@@ -1,0 +1,67 @@
+# `make up` runs Ringback on this machine, `make test` proves it. Both start from a bare Debian:
+# git, make and python3, and nothing else. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo test check format web web-check lock audit clean env-run env-dev node system
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+up: env-run web ## run everything here: store, gateway, workers, an inbox for the emails
+	$(BIN)/ringback up
+
+demo: env-run web ## the same, with jobs to look at
+	$(BIN)/ringback up --demo
+
+test: system check web-check web ## all that CI runs
+	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: env-dev ## linters, types, layers
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: env-dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+web: node ## build the pages into gateway/static
+	@$(WITH_NODE) $(BIN)/python tools/web.py build
+
+web-check: node
+	@$(WITH_NODE) $(BIN)/python tools/web.py check
+
+lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
+	tools/lock.sh
+
+audit: env-dev ## ask PyPI for known holes in what is pinned (needs the network)
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/run.lock
+
+clean: ## remove all that was made, but no data
+	rm -rf $(VENV) web/node_modules web/.test-build gateway/static
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+env-run:
+	@$(PYTHON) tools/bootstrap.py run
+
+env-dev:
+	@$(PYTHON) tools/bootstrap.py dev
+
+# A venv first, of whatever set: the tools below run on its Python. (With `env-dev` in the same
+# call this costs nothing, for dev satisfies run; .NOTPARALLEL keeps two pips apart.)
+node: env-run
+	@$(WITH_NODE) $(BIN)/python tools/node.py
+
+system:
+	@tools/system_packages
+
+.NOTPARALLEL:
