@@ -1,0 +1,238 @@
+"""The ``ringback`` command: decodes arguments, wires the parts. Nothing imports this module."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import orjson
+import typer
+from rich.console import Console
+
+from ringback import store
+from ringback.codec import view_json
+from ringback.connection import Store
+from ringback.errors import RingbackError
+from ringback.job import Owner
+from ringback.logs import set_up
+from ringback.settings import Settings, load_settings
+
+app = typer.Typer(
+    help="Long jobs that tell how they ended, on the page or by email.",
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+jobs_app = typer.Typer(help="Look at jobs.", no_args_is_help=True)
+app.add_typer(jobs_app, name="jobs")
+console = Console(highlight=False)
+
+DEMO = "demo@example.com"
+User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
+
+
+@app.command()
+def up(demo: Annotated[bool, typer.Option(help="run the main job at once")] = False) -> None:
+    """Run everything on this machine: store, workers, supervisor, gateway, dev inbox."""
+    from ringback import up as whole
+
+    settings = load_settings()
+
+    async def then(everything: whole.Everything) -> None:
+        _welcome(everything.url)
+        if demo:
+            await _demo(everything.url, settings)
+
+    asyncio.run(whole.run(settings, then))
+
+
+@app.command()
+def gateway() -> None:
+    """Serve the pages, the API and the sockets."""
+    from ringback.parts import run_gateway
+
+    set_up()
+    run_gateway(load_settings())
+
+
+@app.command()
+def worker(
+    modules: Annotated[list[str], typer.Argument(help="modules with @job functions")],
+) -> None:
+    """Run jobs."""
+    from ringback import worker as process
+
+    set_up()
+    sys.path.insert(0, str(Path.cwd()))
+    process.work(load_settings(), modules)
+    process.exit_now(0)
+
+
+@app.command()
+def supervisor() -> None:
+    """Set going again what is overdue. Any number may run."""
+    from ringback.parts import run_supervisor
+
+    set_up()
+    run_supervisor(load_settings())
+
+
+@app.command(hidden=True)
+def inbox(port: Annotated[int, typer.Option(min=1, max=65535)]) -> None:
+    """Catch mail for development."""
+    from ringback.parts import run_inbox
+
+    set_up()
+    run_inbox(load_settings(), port)
+
+
+@app.command()
+def token(
+    user: User = DEMO,
+    role: Annotated[list[str] | None, typer.Option(help="user, support, operator, author")] = None,
+    hours: Annotated[int, typer.Option(min=1, help="how long it is good for")] = 24,
+) -> None:
+    """Print a token for a user."""
+    print(_token(load_settings(), user, role, hours))
+
+
+@app.command()
+def submit(
+    job_type: Annotated[str, typer.Argument(metavar="TYPE")],
+    param: Annotated[list[str] | None, typer.Option(help="k=v; v is JSON, or else text")] = None,
+    file: Annotated[Path | None, typer.Option(help="uploaded as the param `file`")] = None,
+    user: User = DEMO,
+    key: Annotated[str | None, typer.Option(help="Idempotency-Key")] = None,
+    watch: Annotated[bool, typer.Option(help="show progress until it ends")] = False,
+) -> None:
+    """Submit a job over the API; exit status 1 where it fails."""
+    settings = load_settings()
+    params = dict(_param(text) for text in param or [])
+    bearer = os.environ.get("RINGBACK_TOKEN") or _token(settings, user)
+    view = asyncio.run(_submit(settings.public_url, bearer, job_type, params, file, key, watch))
+    if view["state"] == "failed":
+        raise typer.Exit(1)
+
+
+@jobs_app.command("list")
+def list_jobs(user: User = DEMO, limit: Annotated[int, typer.Option(min=1, max=500)] = 20) -> None:
+    """A user's jobs, last changed first."""
+    from ringback import show
+
+    page = _store().do(store.page(_user_id(user), None, limit))
+    show.table([orjson.loads(view) for _, view in page], console)
+
+
+@jobs_app.command("show")
+def show_job(job_id: str) -> None:
+    """The JobView of a job."""
+    view = view_json(_store().do(store.load(job_id)))
+    console.print_json(view.decode())
+
+
+@jobs_app.command("explain")
+def explain(job_id: str) -> None:
+    """What happened to a job, and why an email was or wasn't sent."""
+    from ringback import show
+
+    db = _store()
+    view = orjson.loads(view_json(db.do(store.load(job_id))))
+    show.history(view, db.do(store.history(job_id)), console)
+
+
+def main() -> None:
+    """Runs the command; what we raise on purpose is told without a traceback."""
+    try:
+        app()
+    except RingbackError as error:
+        Console(stderr=True, highlight=False).print(f"[red]{error}[/]")
+        sys.exit(2)
+
+
+def _store() -> Store:
+    return Store(load_settings().store)
+
+
+def _owner(user: str) -> Owner:
+    if "@" in user:
+        return Owner(id=_user_id(user), email=user)
+    return Owner(id=user)
+
+
+def _user_id(user: str) -> str:
+    from gateway.dev import demo_user
+
+    return demo_user(user) if "@" in user else user
+
+
+def _token(settings: Settings, user: str, roles: list[str] | None = None, hours: int = 24) -> str:
+    from gateway.auth import Tokens
+
+    return Tokens(settings).issue(_owner(user), roles=roles, lifetime=hours * 3600)
+
+
+def _param(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise RingbackError(f"--param {text!r} must look like name=value")
+    try:
+        return name, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return name, value
+
+
+async def _submit(
+    url: str, bearer: str, job_type: str, params: dict[str, Any], file: Path | None,
+    key: str | None, watch: bool,
+) -> dict[str, Any]:  # fmt: skip
+    from ringback import remote, show
+
+    try:
+        async with remote.connect(url, bearer) as client:
+            if file is not None:
+                params["file"] = await client.upload(_readable(file))
+            if watch:
+                await client.listen()
+            job = await client.submit(job_type, params, key or str(uuid.uuid4()))
+            if watch:
+                job = await show.follow(client.watch(job), console)
+                show.outcome(job, console)
+            else:
+                console.print(job["id"])
+            return job
+    except (aiohttp.ClientError, OSError) as error:
+        raise RingbackError(f"Nobody answers at {url} ({error}). Is `make up` running?") from None
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file():
+        raise RingbackError(f"--file {path}: there is no such file.")
+    return path
+
+
+def _welcome(url: str) -> None:
+    console.print(f"""
+[bold green]Ringback is up.[/]
+
+  Page    {url}/       sign in with any address, say {DEMO}
+  Mail    {url}/inbox  every email lands here, none is sent
+  Token   ringback token --user {DEMO}
+  Try     ringback submit csv.import --file customers.csv --param table=customers --watch
+
+Ctrl-C stops everything; the data stays in .ringback/.
+""")
+
+
+async def _demo(url: str, settings: Settings) -> None:
+    from ringback import demo
+
+    tokens = {"watches": _token(settings, DEMO), "leaves": _token(settings, "away@example.com")}
+    await demo.run(url, tokens, settings.data_dir / "demo", console)
+    console.print("Both jobs are on the page too. Ctrl-C stops everything.")
+
+
+if __name__ == "__main__":
+    main()
