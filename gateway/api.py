@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -15,8 +14,8 @@ from gateway.submit import Submissions
 from ringback import catalog, store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.keys import is_job_id
 
-JOB_ID = re.compile(r"[0-9a-f]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PAGE, LARGEST_PAGE = 50, 200
 LOOK_AGAIN = "2"  #: seconds, for clients that poll
 
@@ -108,7 +107,7 @@ class Api:
     async def _view(self, request: web.Request) -> bytes:
         user = self.identify(request).owner.id
         job_id = request.match_info["id"]
-        if not JOB_ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise JobNotFound(job_id)
         return await self._db.do(store.load_view(job_id, user))
 

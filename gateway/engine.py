@@ -23,7 +23,7 @@ FRAME_LIMIT = 65_536  #: bytes a client may send in one message
 CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO CONNECT
 PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
 
-Pong = Callable[[str], None]
+Hook = Callable[[str], None]  #: called with a transport's id
 
 
 class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
@@ -56,13 +56,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no types
     """Socket.IO that answers CONNECT with a ``pid``, so that the stock client can recover."""
 
-    def __init__(self, *, origins: list[str], on_pong: Pong) -> None:
+    def __init__(self, *, origins: list[str], on_pong: Hook, on_gone: Hook) -> None:
         super().__init__(
             async_mode="aiohttp", cors_allowed_origins=origins, cors_credentials=False,
             ping_interval=PING_EVERY, ping_timeout=PONG_WITHIN, max_http_buffer_size=FRAME_LIMIT,
             http_compression=False, logger=False, engineio_logger=False,
         )  # fmt: skip
         self._on_pong = on_pong
+        self._on_gone = on_gone
         self._pids: dict[str, str] = {}
         self._after: dict[str, Callable[[], None]] = {}
         self._connected: set[str] = set()
@@ -75,6 +76,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         """A transport's queue. Raises KeyError where it is gone."""
         queue: SendQueue = self.eio.sockets[eio_sid].queue
         return queue
+
+    def alive(self, eio_sid: str) -> bool:
+        """Whether the transport is still there."""
+        socket = self.eio.sockets.get(eio_sid)
+        return socket is not None and not (socket.closed or socket.closing)
 
     def greet(self, eio_sid: str, pid: str, then: Callable[[], None]) -> None:
         """For a connect handler: the ``pid`` to answer with, and what to push once the CONNECT
@@ -123,6 +129,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self._cut.discard(eio_sid)
         self._pids.pop(eio_sid, None)
         self._after.pop(eio_sid, None)
+        self._on_gone(eio_sid)
         await super()._handle_eio_disconnect(eio_sid, reason)
 
     def _cut_if_silent(self, eio_sid: str) -> None:

@@ -15,6 +15,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from gateway.background import spawn
 from ringback.keys import channel_of
 
 log = structlog.get_logger(__name__)
@@ -141,8 +142,11 @@ class Hub:
             return
         self._listeners.pop(channel, None)
         self._confirmed.pop(channel, None)
-        task = asyncio.ensure_future(self._command("UNSUBSCRIBE", channel))
-        task.add_done_callback(lambda done: done.exception())
+        spawn(self._unsubscribe(channel))
+
+    async def _unsubscribe(self, channel: str) -> None:
+        if channel not in self._confirmed:  # nobody has joined again meanwhile
+            await self._command("UNSUBSCRIBE", channel)
 
     async def _command(self, *command: str) -> None:
         # while the store is away there is nothing to do: the next session subscribes to all

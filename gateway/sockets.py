@@ -22,7 +22,7 @@ from gateway.submit import Submissions
 from ringback import store
 from ringback.connection import AsyncStore
 from ringback.errors import RingbackError, StoreUnavailable
-from ringback.keys import uuid7
+from ringback.keys import is_job_id, uuid7
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class Sockets:
         self._submissions = submissions
         self._sessions: dict[str, Session] = {}
         self._identities: dict[str, Identity] = {}
-        self.server = Server(origins=origins, on_pong=self._pong)
+        self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
         for event, handler in self._events().items():
@@ -65,6 +65,8 @@ class Sockets:
         except Problem as problem:
             raise Refused(problem.body["detail"], problem.body) from None
         eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
+        if eio_sid in self._sessions:
+            raise Refused("This transport is connected already.")
         user = identity.owner.id
         cut = partial(self.server.cut, eio_sid)
         session = Session(user, self.server.queue(eio_sid), self._hub, self._db, cut)
@@ -77,11 +79,16 @@ class Sockets:
             log.warning("socket.not_opened", reason=str(error))
             cut()
             raise Refused("unavailable") from None
+        if not self.server.alive(eio_sid):
+            self._gone(eio_sid)  # hard disconnect: the transport broke while the feed was read
+            raise Refused("gone")
         self.server.greet(eio_sid, session.pid, session.start)
 
     async def _disconnect(self, sid: str, _: str) -> None:
         self._identities.pop(sid, None)
-        eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
+
+    def _gone(self, eio_sid: str) -> None:
+        """The transport has ended, however far the client had come."""
         session = self._sessions.pop(eio_sid, None)
         if session is not None:
             session.close()
@@ -127,7 +134,7 @@ class Sockets:
 
     async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:
         user, job_id, version = self._identities[sid].owner.id, data.get("id"), data.get("version")
-        if not isinstance(job_id, str):
+        if not is_job_id(job_id):
             raise bad_request("id", job_id, "must be a job's id")
         if not isinstance(version, int):
             raise bad_request("version", version, "must be the version of the view that was seen")

@@ -18,6 +18,8 @@ from ringback.job import Failure, Job, Policy, Result, State, failure_of
 from ringback.keeper import Keeper
 from ringback.run import Run
 
+CLAIM_PATIENCE = 5.0  #: seconds; a claim whose reply was lost must not cost an attempt
+
 log = structlog.get_logger(__name__)
 
 
@@ -37,14 +39,13 @@ class Attempts:
         may come late, twice, or to the wrong worker."""
         try:
             job = self._db.do(store.load(job_id))
-            if job.state is not State.QUEUED or job.spec.type not in self._jobs:
+            if job.spec.type not in self._jobs:
                 return
-            claimed = self._db.do(store.update(job, _claim))
-        except (JobNotFound, StoreUnavailable, LeaseLost) as error:
-            log.info("doorbell.ignored", job=job_id, reason=str(error))
+            claimed = self._db.do(store.update(job, _claim), patience=CLAIM_PATIENCE)
+        except (NotQueued, JobNotFound, StoreUnavailable) as error:
+            log.debug("doorbell.ignored", job=job_id, reason=str(error))
             return
-        if claimed is not job and claimed.state is State.RUNNING:
-            self._attempt(claimed)
+        self._attempt(claimed)
 
     def _attempt(self, job: Job) -> None:
         run = Run(self._db, job, self._data_dir)
@@ -91,9 +92,15 @@ class Attempts:
         return params
 
 
+class NotQueued(Exception):
+    """The job needs no attempt now."""
+
+
 def _claim(job: Job) -> Job:
-    # redelivered message: somebody else has claimed it meanwhile
-    return job.claimed() if job.state is State.QUEUED else job
+    # redelivered message: another worker has claimed it, perhaps between our look and our commit
+    if job.state is not State.QUEUED:
+        raise NotQueued(f"it is {job.state}")
+    return job.claimed()
 
 
 def _hand_back(job: Job) -> Job:

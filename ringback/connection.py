@@ -12,13 +12,22 @@ import time
 from collections.abc import Generator
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 from ringback.errors import StoreUnavailable
@@ -37,6 +46,7 @@ _CONNECTION: dict[str, Any] = {
     "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
 }  # fmt: skip
 _LOST = (redis.exceptions.ConnectionError,)
+_PASSING = (OutOfMemoryError, ReadOnlyError, TryAgainError, MasterDownError, ClusterDownError)
 
 
 @cache
@@ -75,8 +85,17 @@ def _on_disk(replies: list[Any]) -> bool:
     return bool(answer[0])
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"The store didn't answer: {error}")
+def passing(error: Exception) -> bool:
+    """Whether waiting may help: no connection, no answer, no memory, no disk, a failover."""
+    if isinstance(error, ResponseError):
+        return isinstance(error, _PASSING) or str(error).startswith(("MISCONF", "BUSY"))
+    return True
+
+
+def _give_up(error: Exception) -> NoReturn:
+    if isinstance(error, StoreUnavailable) or not passing(error):
+        raise error
+    raise StoreUnavailable(f"The store didn't answer: {error}") from error
 
 
 class Store:
@@ -102,9 +121,9 @@ class Store:
         while True:
             try:
                 return self._answer(call)
-            except RedisError as error:
-                if time.monotonic() >= deadline:
-                    raise _unavailable(error) from error
+            except (RedisError, StoreUnavailable) as error:
+                if time.monotonic() >= deadline or not passing(error):
+                    _give_up(error)
                 time.sleep(RETRY_EVERY)
 
     def _answer(self, call: Call) -> Any:
@@ -158,9 +177,9 @@ class AsyncStore:
         while True:
             try:
                 return await self._answer(call)
-            except RedisError as error:
-                if time.monotonic() >= deadline:
-                    raise _unavailable(error) from error
+            except (RedisError, StoreUnavailable) as error:
+                if time.monotonic() >= deadline or not passing(error):
+                    _give_up(error)
                 await asyncio.sleep(RETRY_EVERY)
 
     async def _answer(self, call: Call) -> Any:

@@ -6,13 +6,15 @@ commit touches lies in one slot of a cluster.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 PARTITIONS = 128
+_JOB_ID = re.compile(r"[0-9a-f]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ def uuid7() -> str:
 def new_job_id(user: str) -> str:
     """``<partition>-<uuid7>``: the id tells where the job lives."""
     return f"{partition_of(user)}-{uuid7()}"
+
+
+def is_job_id(text: object) -> TypeGuard[str]:
+    """Whether ``text`` has the form of a job's id; asked before anything from outside is looked
+    up."""
+    return isinstance(text, str) and _JOB_ID.fullmatch(text) is not None
 
 
 def channel_of(user: str) -> str:

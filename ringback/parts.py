@@ -11,6 +11,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.app import make_app
+from ringback import floor
 from ringback.errors import SettingsError
 from ringback.settings import Settings
 from tasks.inbox import Inbox
@@ -23,6 +24,7 @@ CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 
 def run_gateway(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    floor.check(settings.store)
     uvloop.run(_serve(settings))
 
 
@@ -31,6 +33,7 @@ def run_supervisor(settings: Settings) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    floor.check(settings.store)
     supervise(settings, stop)
 
 

@@ -168,6 +168,7 @@ class Run:
         self._written: dict[str, Any] = {}
         self._message = ""
         self._step: Step | None = None
+        self._cancellable = True
         self._done: Callable[[], int] | None = None
         self._progress = Progress()
         self._interrupt: Interrupted | None = None
@@ -219,8 +220,11 @@ class Run:
         self.checkpoint()
         index = 1 if self._step is None else self._step.index + 1
         self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
-        self._message = name
-        yield
+        self._message, self._cancellable = name, cancellable
+        try:
+            yield
+        finally:
+            self._cancellable = True
 
     def progress(self, done: int, total: int | None = None) -> None:
         """``done`` of ``total`` (None: unknown) units, for work that has no items."""
@@ -341,9 +345,7 @@ class Run:
             shutil.rmtree(self._workspace, ignore_errors=True)
 
     def _may_stop(self) -> bool:
-        if self._step is None or self._step.cancellable:
-            return True
-        return isinstance(self._interrupt, LeaseLost)
+        return self._cancellable or isinstance(self._interrupt, LeaseLost)
 
     def _adopt(self, job: Job) -> None:
         self._job = job

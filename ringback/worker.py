@@ -14,7 +14,7 @@ from typing import Any
 import dramatiq
 import structlog
 
-from ringback import catalog, doorbell
+from ringback import catalog, doorbell, floor
 from ringback.attempt import Attempts
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
@@ -78,6 +78,7 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     """Works until SIGTERM or SIGINT; then attempts stop at their next checkpoint and go back to
     the queue."""
     declared = collect(modules)
+    floor.check(settings.store)
     db = Store(settings.store)
     db.do(catalog.declare([declared.kind for declared in declared.jobs.values()]), patience=60)
     keeper = Keeper(db)

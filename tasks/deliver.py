@@ -11,6 +11,7 @@ import hashlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -23,7 +24,7 @@ from ringback import outbox, store
 from ringback.codec import view_json
 from ringback.connection import Store
 from ringback.doorbell import DELIVER, MAIL_QUEUE
-from ringback.errors import SettingsError
+from ringback.errors import JobNotFound, SettingsError
 from ringback.job import Job
 from ringback.outbox import Ledger
 from ringback.settings import Settings
@@ -94,6 +95,8 @@ class _Delivery:
         except Aborted:
             log.info("email.claim_lost", user=self._user)
             return
+        except ValueError as error:  # the address can't be written into a header, say
+            outcome = Outcome("refused", f"The email couldn't be written: {error}")
         log.info("email.outcome", kind=outcome.kind, jobs=[job.id for job in jobs])
         self._conclude(outcome)
 
@@ -155,10 +158,11 @@ class _Delivery:
             self._each(lambda job: job.email_delayed(told, outbox.CLAIM))
 
     def _each(self, change: Callable[[Job], Job]) -> list[Job]:
-        return [
-            self._db.do(store.update(job_id, change), patience=PATIENCE)
-            for job_id in self._ledger.jobs
-        ]
+        changed = []
+        for job_id in self._ledger.jobs:
+            with suppress(JobNotFound):
+                changed.append(self._db.do(store.update(job_id, change), patience=PATIENCE))
+        return changed
 
     def _write(self, state: str) -> None:
         self._ledger = replace(self._ledger, state=state)  # type: ignore[arg-type]  # one of its literals

@@ -15,7 +15,7 @@ import structlog
 
 from ringback import store
 from ringback.connection import Store
-from ringback.doorbell import Doorbells, new_broker
+from ringback.doorbell import MAIL_QUEUE, Doorbells, new_broker
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.job import Job, State
 from ringback.keys import partitions
@@ -24,6 +24,7 @@ from ringback.settings import Settings
 log = structlog.get_logger(__name__)
 
 TICK = 0.5  #: seconds between two looks
+UNHEARD = 1_000  #: rings for mailers that may pile up while no mailer runs
 
 
 class Supervisor:
@@ -45,8 +46,9 @@ class Supervisor:
             self._requeue(job_id, "retry due", _again)
         for job_id in found.doorbells:
             self._ring_again(job_id)
-        for user in found.mail:
-            self._doorbells.mail(user)
+        if found.mail and self._doorbells.waiting(MAIL_QUEUE) < UNHEARD:
+            for user in found.mail:
+                self._doorbells.mail(user)
         return sum(map(len, (found.leases, found.retries, found.doorbells, found.mail)))
 
     def _requeue(self, job_id: str, why: str, change: Callable[[Job], Job]) -> None:

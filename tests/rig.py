@@ -24,7 +24,8 @@ import redis
 from gateway.auth import Tokens
 from ringback import valkey
 from ringback.connection import Op, Store
-from ringback.job import Owner
+from ringback.job import Owner, Policy, Spec
+from ringback.keys import new_job_id
 from ringback.settings import PREFIX, Settings
 
 T = TypeVar("T")
@@ -51,6 +52,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def new_spec(user: str = "ann", title: str = "Import", *, email: str | None = "", **policy: Any) -> Spec:
+    """A job to submit; ``email`` "": made from the user's id."""
+    owner = Owner(id=user, email=f"{user}@example.com" if email == "" else email)
+    return Spec(
+        id=new_job_id(user), type="csv.import", title=title, owner=owner, policy=Policy(**policy)
+    )
 
 
 class Process:
@@ -138,6 +147,7 @@ class Rig:
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}", "JWT_SECRET": secrets.token_hex(32),
             "DEV": "1", "GRACE_ABSENT": "1", "GRACE_PRESENT": "3", "EMAIL_WINDOW": "0",
         }  # fmt: skip
+        self.path: list[str] = []  # further folders with job modules
         self.processes: list[Process] = []
         self._store: Store | None = None
 
@@ -191,7 +201,8 @@ class Rig:
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a part."""
-        return {**os.environ, **{PREFIX + k: v for k, v in {**self.own, **more}.items()}}
+        own = {PREFIX + k: v for k, v in {**self.own, **more}.items()}
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(self.path), **own}
 
     def _spawn(self, name: str, env: dict[str, str], *args: str) -> Process:
         log = self.directory / f"{name}-{len(self.processes)}.log"

@@ -24,7 +24,7 @@ from aiohttp.test_utils import TestServer
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
-INSTANCES = ("ringback-gateway@8001", "ringback-worker", "ringback-supervisor")
+INSTANCES = ("ringback-gateway@8001", "ringback-worker", "ringback-mailer", "ringback-supervisor")
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # where Debian keeps nginx
 CLOSING = web.AppKey("closing", asyncio.Event)
 

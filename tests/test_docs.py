@@ -1,0 +1,84 @@
+"""What the documents show is true: their code runs, their tables match."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ringback.job import TERMINAL, TRANSITIONS
+from ringback.settings import PREFIX, Settings
+from tests.rig import ROOT, Rig
+
+README = (ROOT / "README.md").read_text()
+
+
+def block(kind: str) -> str:
+    """The fenced block after ``<!-- test: kind -->``."""
+    found = re.search(rf"<!-- test: {kind} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert found is not None, f"README has no block for {kind}"
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def greeting_rig(rig: Rig) -> Iterator[Rig]:
+    """README's job type on a worker, and a gateway."""
+    module = rig.directory / "readme_jobs.py"
+    module.write_text(block("python"))
+    rig.path = [str(rig.directory)]
+    rig.worker("readme_jobs")
+    rig.gateway()
+    yield rig
+
+
+def test_the_page_example_of_the_readme_shows_a_job_of_the_job_example(greeting_rig: Rig) -> None:
+    script = ROOT / "web" / f"readme-{greeting_rig.port}.mjs"
+    token = greeting_rig.token("ada")
+    head = (
+        f"const GATEWAY = {json.dumps(greeting_rig.url)}, token = {json.dumps(token)};\n"
+        "const alert = (text) => { console.error(text); process.exit(1); };\n"
+        "const render = (job) => { if (job.finished_at) {"
+        " console.log(JSON.stringify(job)); process.exit(0); } };\n"
+    )
+    body = block("javascript")
+    imports, rest = body.split("\n\n", 1)
+    script.write_text(f"{imports}\n{head}{rest}")
+    try:
+        ran = subprocess.run(
+            ["node", script], capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        script.unlink()
+    assert ran.returncode == 0, ran.stderr
+    job = json.loads(ran.stdout)
+    assert (job["state"], job["title"]) == ("succeeded", "Greetings for Ada")
+    assert job["result"]["summary"] == "3 letters written"
+
+
+def test_the_state_diagram_is_the_state_machine() -> None:
+    edges = set(re.findall(r"^\s+(\w+) --> (\w+): (.+)$", block("states"), re.MULTILINE))
+    assert edges == {(a.value, b.value, why) for (a, b), why in TRANSITIONS.items()}
+    ends = set(re.findall(r"^\s+(\w+) --> \[\*\]$", block("states"), re.MULTILINE))
+    assert ends == {state.value for state in TERMINAL}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    documented = set(re.findall(rf"^\| `{PREFIX}(\w+)`", text, re.MULTILINE))
+    assert documented == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_files_that_the_docs_name_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for name in re.findall(r"`((?:ringback|gateway|tasks)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
