@@ -28,7 +28,7 @@ app = typer.Typer(
 )  # fmt: skip
 jobs_app = typer.Typer(help="Look at jobs.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 DEMO = "demo@example.com"
 User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
@@ -112,7 +112,7 @@ def submit(
     settings = load_settings()
     params = dict(_param(text) for text in param or [])
     bearer = os.environ.get("RINGBACK_TOKEN") or _token(settings, user)
-    view = asyncio.run(_submit(settings.public_url, bearer, job_type, params, file, key, watch))
+    view = asyncio.run(_submit(settings.gateway_url, bearer, job_type, params, file, key, watch))
     if view["state"] == "failed":
         raise typer.Exit(1)
 
@@ -214,16 +214,18 @@ def _readable(path: Path) -> Path:
 
 
 def _welcome(url: str) -> None:
-    console.print(f"""
+    me = sys.argv[0] if sys.argv[0].endswith("ringback") else "ringback"
+    told = f"""
 [bold green]Ringback is up.[/]
 
   Page    {url}/       sign in with any address, say {DEMO}
   Mail    {url}/inbox  every email lands here, none is sent
-  Token   ringback token --user {DEMO}
-  Try     ringback submit csv.import --file customers.csv --param table=customers --watch
+  Token   {me} token --user {DEMO}
+  Try     {me} submit csv.import --watch --file examples/customers.csv --param table=customers
 
 Ctrl-C stops everything; the data stays in .ringback/.
-""")
+"""
+    console.print(told, soft_wrap=True)
 
 
 async def _demo(url: str, settings: Settings) -> None:

@@ -63,8 +63,6 @@ async def _watched(url: str, token: str, sample: Path, console: Console) -> None
         job = await _submit(client, sample)
         last = await show.follow(client.watch(job), console)
         show.outcome(last, console)
-        # the receipt is on its way; the next view tells that no email is needed
-        last = await _until_told(client, last["id"])
         console.print(f"  Email: {last['email']['state']}. {last['email']['reason']}")
 
 

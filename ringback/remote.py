@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ringback.errors import RingbackError
 from ringback.job import TERMINAL, State
 from ringback.view import JobView
 
+RECEIPT_WITHIN = 2.0  #: seconds
 NEWS_WITHIN = 60.0  #: seconds without any event after which the job is fetched
 
 
@@ -23,7 +24,9 @@ class Refused(RingbackError):
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         lines = [str(problem.get("detail", problem))]
-        lines += [f"  {e['field']}: {e['message']}" for e in problem.get("errors", [])]
+        told = problem.get("detail")
+        errors = [e for e in problem.get("errors", []) if e["message"] != told]
+        lines += [f"  {e['field']}: {e['message']}" for e in errors]
         super().__init__("\n".join(lines))
 
 
@@ -64,13 +67,16 @@ class Remote:
         await self._socket.connect(self._url, auth={"token": self._token}, transports=["websocket"])
 
     async def watch(self, job: JobView) -> AsyncIterator[JobView]:
-        """The job's views as they come, the last one terminal."""
+        """The job's views as they come, to its end and the receipt of it."""
         yield job
         while State(job["state"]) not in TERMINAL:
             view = await self._next(job["id"])
             if view["id"] == job["id"] and view["version"] > job["version"]:
                 job = view
                 yield job
+        with suppress(TimeoutError):
+            # the receipt is on its way; whoever leaves before it counts as not having been there
+            yield await asyncio.wait_for(self._views.get(), RECEIPT_WITHIN)
 
     async def _next(self, job_id: str) -> JobView:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from email.utils import parseaddr
 from functools import cached_property
@@ -115,6 +116,14 @@ class Settings(BaseSettings):
         return secret
 
     @property
+    def gateway_url(self) -> str:
+        """Where this machine's commands reach the gateway: as set, or as `ringback up` noted."""
+        noted = self.data_dir / ADDRESSES
+        if "public_url" in self.model_fields_set or self.store_url or not noted.is_file():
+            return self.public_url
+        return str(self._embedded()["url"])
+
+    @property
     def origins(self) -> list[str]:
         """Origins whose pages may connect; the public URL's own always may."""
         parts = urlsplit(self.public_url)
@@ -158,7 +167,7 @@ def load_settings(**overrides: Any) -> Settings:
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     complaints = [
-        f"{name} is no setting. Known: {', '.join(sorted(known))}"
+        f"{name} is no setting. {_nearest(name, known)}"
         for name in os.environ
         if name.startswith(PREFIX) and name not in known
     ]
@@ -168,6 +177,11 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError("\n".join(_complaint(e) for e in error.errors())) from None
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}"
 
 
 def _complaint(error: Any) -> str:

@@ -54,7 +54,7 @@ def table(views: Iterable[JobView], console: Console) -> None:
     """Jobs, one a line."""
     grid = Table(box=None, pad_edge=False)
     for name in ("id", "state", "title", "done", "changed", "email"):
-        grid.add_column(name, no_wrap=name in ("id", "state"))
+        grid.add_column(name, no_wrap=True, min_width=39 if name == "id" else None)
     for view in views:
         progress, email = view["progress"], view["email"] or {}
         grid.add_row(

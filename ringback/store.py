@@ -11,6 +11,7 @@ are acknowledged where the server keeps an AOF.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ RERING = 10_000  #: ms after which a queued job's doorbell is rung again
 IDEMPOTENCY_TTL = 86_400_000  #: ms that an Idempotency-Key is remembered
 SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
 REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
+SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
 CONFLICTS = 50  #: tries of one update before giving up; each conflict is somebody else's success
 DUE = ("lease", "retry", "doorbell", "notice")
 
@@ -168,7 +170,8 @@ def _commit(
             job_key(after.id), *_feed_keys(user), key(partition, "history", after.id),
             key(partition, "epoch"), *(due_key(partition, kind) for kind in DUE),
             key(partition, "outbox", user), key(partition, "presence", user),
-            key(partition, "idempotency", user, idempotency_key or ""),
+            # hashed: a user may choose the key, and must not choose another user's
+            key(partition, "idempotency", user, _sha256(idempotency_key or "")),
         ),
         (
             orjson.dumps(facts),
@@ -178,6 +181,10 @@ def _commit(
         ),
         durable=before is None or (after.state.terminal and not before.state.terminal),
     )  # fmt: skip
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _dues(job: Job) -> dict[str, dict[str, Any]]:
@@ -221,7 +228,7 @@ def feed(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
     recent ones, ``reset``. Bounded work however long the client was gone.
     """
     epoch, _, position = (since or "").partition(":")
-    if position.isdecimal():
+    if position.isdecimal() and len(position) <= SEQ_DIGITS:
         reply = yield _feed_call(user, int(position), REPLAY)
         if reply[0] == b"feed" and reply[1].decode() == epoch:
             return _feed(reply, reset=False)

@@ -70,9 +70,10 @@ def fingerprint(request: Request) -> str:
 def check(kind: JobType, params: Mapping[str, Any]) -> None:
     """Raises InvalidParams with one entry per wrong field."""
     validator = jsonschema.Draft202012Validator(kind.params)
-    errors = [_field_error(e) for e in validator.iter_errors(dict(params))]
-    if errors:
-        raise InvalidParams(errors)
+    found = [fault for e in validator.iter_errors(dict(params)) for fault in _field_errors(e)]
+    by_field = {fault.field: fault for fault in found}  # "required" comes once per missing field
+    if by_field:
+        raise InvalidParams(list(by_field.values()))
 
 
 def file_params(kind: JobType) -> list[str]:
@@ -135,15 +136,14 @@ def _title(template: str, named: Mapping[str, Any]) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in title).split())[:TITLE_LENGTH]
 
 
-def _field_error(error: Any) -> FieldError:
+def _field_errors(error: Any) -> list[FieldError]:
     path = ".".join(("params", *map(str, error.absolute_path)))
     if error.validator == "required":
-        missing = next(n for n in error.validator_value if n not in error.instance)
-        return FieldError(f"{path}.{missing}", None, "is missing; it is required")
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [FieldError(f"{path}.{n}", None, "is missing; it is required") for n in missing]
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
-        extra = next(n for n in error.instance if n not in known)
-        return FieldError(
-            f"{path}.{extra}", error.instance[extra], f"is unknown; known: {', '.join(known)}"
-        )
-    return FieldError(path, error.instance, error.message)
+        message = f"is unknown; known: {', '.join(known)}"
+        extra = [name for name in error.instance if name not in known]
+        return [FieldError(f"{path}.{n}", error.instance[n], message) for n in extra]
+    return [FieldError(path, error.instance, error.message)]

@@ -59,7 +59,7 @@ class Everything:
     def _parts(self) -> list[Part]:
         env, parts = self._env(), []
         if self.settings.store_url is None:
-            command = valkey.command(self.store_port, self._folder("valkey"))
+            command = valkey.command(self.store_port, self._folder("valkey"), fsync="always")
             parts.append(Part("store", command, env))
         if self.settings.smtp_url is None:
             parts.append(self._own("inbox", env, "inbox", "--port", str(self.smtp_port)))

