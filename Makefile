@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format web web-check lock audit clean env-run env-dev node system
+.PHONY: help up demo test check format web web-check bench lock audit clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +40,10 @@ web: node ## build the pages into gateway/static
 web-check: node
 	@$(WITH_NODE) $(BIN)/python tools/web.py check
 
+bench: env-dev node ## measure, beside socket.io on Node (docs/performance.md tells how to read it)
+	@$(WITH_NODE) NODE_USE_SYSTEM_CA=1 npm --prefix bench ci --silent --no-audit --no-fund
+	@$(WITH_NODE) $(BIN)/python -m bench.run $(BENCH_ARGS)
+
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh
 
@@ -46,7 +51,7 @@ audit: env-dev ## ask PyPI for known holes in what is pinned (needs the network)
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/run.lock
 
 clean: ## remove all that was made, but no data
-	rm -rf $(VENV) web/node_modules web/.test-build gateway/static
+	rm -rf $(VENV) web/node_modules web/.test-build gateway/static bench/node_modules bench/results
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -44,11 +43,17 @@ def make_app(settings: Settings) -> web.Application:
         tasks = [asyncio.ensure_future(hub.run()), asyncio.ensure_future(sockets.keep_present())]
         yield
         for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await _end(task)
         await sockets.server.shutdown()
         await db.close()
 
     app.cleanup_ctx.append(running)
+    app.on_shutdown.append(sockets.send_away)
     return app
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    while not task.done():
+        # again and again: a cancel that meets redis-py while it connects can get lost
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)

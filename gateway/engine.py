@@ -97,6 +97,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         transport = getattr(socket, "transport", None)
         if transport is not None:
             transport.abort()
+        socket.queue.put_nowait(None)  # the end, as engineio says it: wakes a poll that waits
         spawn(socket.close(wait=False, abort=True))
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:

@@ -105,6 +105,12 @@ class Sockets:
         if session is not None:
             session.prove()
 
+    async def send_away(self, _: object) -> None:
+        """This node stops: its clients recover on another one, or here when it is back. (Left
+        alone they would hold up the stop for as long as it waits for open requests.)"""
+        for eio_sid in list(self._sessions):
+            self.server.cut(eio_sid)
+
     # -- what clients may ask
 
     def _acked(self, handler: Handler) -> Callable[..., Awaitable[Ack]]:

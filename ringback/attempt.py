@@ -33,6 +33,7 @@ class Attempts:
         self._keeper = keeper
         self._data_dir = data_dir
         self._jobs = jobs
+        self.handed_back: list[Job] = []  #: by a stopping worker, which is to ring for them
 
     def run(self, job_id: str) -> None:
         """Answers a doorbell. A job that isn't queued, or isn't known here, is left alone: rings
@@ -57,6 +58,8 @@ class Attempts:
             try:
                 ended = run.finish(ending)
                 log.info("attempt.ended", job=job.id, attempt=job.attempt, state=ended.state.value)
+                if ended.state is State.QUEUED:
+                    self.handed_back.append(ended)
             except LeaseLost:
                 log.warning("attempt.lost", job=job.id, attempt=job.attempt)
 

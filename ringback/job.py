@@ -364,9 +364,11 @@ class Job:
 
     def email_started(self, message_id: str) -> Job:
         """From here on the email wins over receipts: it may be on the wire any moment."""
-        if not self._notice_in("waiting", "delayed"):
+        if not self._notice_in("waiting", "sending", "delayed"):
             return self
         assert self.notice is not None
+        if self._notice_in("sending") and self.notice.message_id == message_id:
+            return self  # else the mark is that of a mailer which had lost its claim by then
         told = "The email is being sent."
         return self._noted(Notice("sending", told, NOW, message_id, self.notice.tries))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,14 @@ def _one_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-StoreUrl = Annotated[str, _one_of("redis", "rediss")]
+def _numbered(url: str) -> str:
+    if not re.fullmatch(r"/?\d*", urlsplit(url).path):
+        raise ValueError("the database after the host must be a number, as in redis://host:port/0")
+    return url
+
+
+StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -50,9 +58,9 @@ class Settings(BaseSettings):
     jwt_audience: str = "ringback"
     jwt_issuer: str = "ringback"
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    grace_absent: float = Field(5, ge=0, description="seconds before an email, nobody there")
-    grace_present: float = Field(30, ge=0, description="seconds before an email, somebody there")
-    email_window: float = Field(10, ge=0, description="seconds; one email per user and window")
+    grace_absent: Seconds = Field(5, description="seconds before an email, nobody there")
+    grace_present: Seconds = Field(30, description="seconds before an email, somebody there")
+    email_window: Seconds = Field(10, description="seconds; one email per user and window")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
@@ -180,8 +188,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _nearest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}"
+    # without the prefix, which all have in common
+    close = difflib.get_close_matches(name[len(PREFIX) :], [k[len(PREFIX) :] for k in known], 1)
+    return f"Did you mean {PREFIX}{close[0]}?" if close else f"Known: {', '.join(sorted(known))}"
 
 
 def _complaint(error: Any) -> str:
@@ -189,5 +198,5 @@ def _complaint(error: Any) -> str:
     if not error["loc"]:
         return f"{PREFIX}… {message}"
     name = PREFIX + str(error["loc"][0]).upper()
-    shown = "***" if "SECRET" in name else repr(error["input"])
+    shown = "***" if "SECRET" in name else re.sub("//.*@", "//***@", repr(error["input"]))
     return f"{name}={shown}: {message[0].lower()}{message[1:]}"

@@ -130,6 +130,12 @@ class _TitleFormatter(string.Formatter):
             value = value.size if attribute == "size" else value.name
         return value, name
 
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        try:
+            return super().format_field(value, format_spec)
+        except (TypeError, ValueError):
+            return str(value)  # "{rows:,}" and no number came: no reason to refuse the job
+
 
 def _title(template: str, named: Mapping[str, Any]) -> str:
     title = _TitleFormatter().vformat(template, (), named)
@@ -146,4 +152,9 @@ def _field_errors(error: Any) -> list[FieldError]:
         message = f"is unknown; known: {', '.join(known)}"
         extra = [name for name in error.instance if name not in known]
         return [FieldError(f"{path}.{n}", error.instance[n], message) for n in extra]
-    return [FieldError(path, error.instance, error.message)]
+    return [FieldError(path, error.instance, _fault(error))]
+
+
+def _fault(error: Any) -> str:
+    # of a choice ("text or null") the library only says that none fits
+    return "; or ".join(map(_fault, error.context)) if error.context else str(error.message)

@@ -16,6 +16,7 @@ import structlog
 
 from ringback import catalog, doorbell, floor
 from ringback.attempt import Attempts
+from ringback.client import ring
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import SettingsError
@@ -93,6 +94,8 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     _wait_for_signal()
     keeper.drain()
     worker.stop(timeout=STOP_WITHIN)
+    for job in attempts.handed_back:  # not earlier: this worker would hear the rings itself
+        ring(doorbell.Doorbells(broker), job)
     keeper.stop()
     log.info("worker.stopped")
 

@@ -38,6 +38,7 @@ PATIENCE = 30.0  #: seconds that a mailer waits for the store
 FIRST_DELAY, LONGEST_DELAY = 10_000, 3_600_000  #: ms between tries
 GIVE_UP = 86_400_000  #: ms after a job's end
 AMBIGUOUS_TRIES = 2  #: the first and one more
+_LEDGER_AFTER = {"accepted": "accepted", "ambiguous": "data-sent"}
 MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
 
 
@@ -61,12 +62,10 @@ class Mailer:
             return
         ledger = claim.ledger or self._new_ledger(claim.due)
         delivery = _Delivery(self, user, token, ledger)
-        if ledger.state == "accepted":
-            delivery.close("The mail server took it.")
-        elif ledger.state == "data-sent":
-            delivery.lost_answer()
-        else:
-            delivery.attempt()
+        try:
+            delivery.go_on()
+        except Aborted:
+            log.info("email.claim_lost", user=user)
 
     def _new_ledger(self, jobs: Sequence[str]) -> Ledger:
         digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:32]
@@ -83,18 +82,24 @@ class _Delivery:
         self._token = token
         self._ledger = ledger
 
+    def go_on(self) -> None:
+        """From where the ledger stands. Raises Aborted once another mailer holds the claim."""
+        if self._ledger.state == "accepted":
+            self.close("The mail server took it.")
+        elif self._ledger.state == "data-sent":
+            self.lost_answer()
+        else:
+            self.attempt()
+
     def attempt(self) -> None:
         """Marks the notices, then sends what no receipt has ended meanwhile."""
-        try:
-            self._write("reserved")
-            jobs = self._start()
-            if not jobs:
-                self._release(0)
-                return
-            outcome = self._send(jobs)
-        except Aborted:
-            log.info("email.claim_lost", user=self._user)
+        self._write("reserved")
+        jobs = self._start()
+        if not jobs:
+            self._release(0)
             return
+        try:
+            outcome = self._send(jobs)
         except ValueError as error:  # the address can't be written into a header, say
             outcome = Outcome("refused", f"The email couldn't be written: {error}")
         log.info("email.outcome", kind=outcome.kind, jobs=[job.id for job in jobs])
@@ -143,15 +148,17 @@ class _Delivery:
         return self._mailer._transport.send(message, lambda: self._write("data-sent"))
 
     def _conclude(self, outcome: Outcome) -> None:
+        # asleep for a minute: whoever took the claim over concludes, not we
+        self._write(_LEDGER_AFTER.get(outcome.kind, "reserved"))
         if outcome.kind == "accepted":
-            self._write("accepted")
             self.close(outcome.reason)
         elif outcome.kind == "refused":
             self._each(lambda job: job.email_failed(outcome.reason))
             self._release(0)
         elif outcome.kind == "delayed":
             self._each(lambda job: put_off(job, outcome.reason))
-            self._release(0)
+            if not self._ledger.ambiguous:  # else the ledger stays: the next one has to know
+                self._release(0)
         else:
             # the ledger stays at data-sent: whoever holds the next claim knows
             told = f"{outcome.reason}. We'll try once more."

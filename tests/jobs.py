@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ringback import ExternalError, InputError, ItemError, Result, Run, job
+from ringback import ExternalError, File, InputError, ItemError, Result, Run, job
 
 
 @job("test.count", title="Counting to {to}", idempotent=True, unit="numbers")
@@ -46,6 +46,12 @@ def gate(run: Run, *, path: str) -> Result:
     return run.result("The gate opened")
 
 
+@job("test.reads", title="Reading {file.name}", idempotent=True)
+def reads(run: Run, *, file: File) -> Result:
+    """Reads a file."""
+    return run.result(f"{len(file.path.read_bytes())} bytes")
+
+
 @job("test.fails", title="Failing by {how}", idempotent=True, max_attempts=2)
 def fails(run: Run, *, how: str) -> Result:
     """Fails in one of the ways a job can."""
@@ -62,3 +68,14 @@ async def count_async(run: Run, *, to: int) -> Result:
     for _ in run.items(range(to), total=to):
         pass
     return run.result(f"Counted to {to}")
+
+
+@job("test.patient", title="Patient", idempotent=True, grace_absent=600, grace_present=600)
+def patient(run: Run, *, path: str) -> Result:
+    """Makes progress until a file exists; its email waits for ten minutes."""
+    done = 0
+    while not Path(path).exists():
+        done += 1
+        run.progress(done)
+        time.sleep(0.01)
+    return run.result("Patience paid")

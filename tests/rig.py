@@ -54,7 +54,9 @@ def free_port() -> int:
         return port
 
 
-def new_spec(user: str = "ann", title: str = "Import", *, email: str | None = "", **policy: Any) -> Spec:
+def new_spec(
+    user: str = "ann", title: str = "Import", *, email: str | None = "", **policy: Any
+) -> Spec:
     """A job to submit; ``email`` "": made from the user's id."""
     owner = Owner(id=user, email=f"{user}@example.com" if email == "" else email)
     return Spec(

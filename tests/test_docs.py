@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +24,14 @@ def block(kind: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def greeting_rig(rig: Rig) -> Iterator[Rig]:
+def greeting_rig(rig: Rig) -> Rig:
     """README's job type on a worker, and a gateway."""
     module = rig.directory / "readme_jobs.py"
     module.write_text(block("python"))
     rig.path = [str(rig.directory)]
     rig.worker("readme_jobs")
     rig.gateway()
-    yield rig
+    return rig
 
 
 def test_the_page_example_of_the_readme_shows_a_job_of_the_job_example(greeting_rig: Rig) -> None:

@@ -18,11 +18,25 @@ local function rfc3339(ms)
     floor(rest / 3600), floor(rest % 3600 / 60), rest % 60, ms % 1000)
 end
 
+local function filled(token, version, commit, notice)
+  if token == 'v' then return string.format('%d', version) end
+  local form, base, offset = token:match('^(%a)(%a)([+-]%d+)$')
+  local ms = (base == 'c' and commit or notice) + tonumber(offset)
+  if form == 't' then return '"' .. rfc3339(ms) .. '"' end
+  return string.format('%d', ms)
+end
+
+-- Plain finds: a gsub would walk through every character of a view.
 local function splice(text, version, commit, notice)
-  return (text:gsub('\1(%a)(%a?)([+-]?%d*)\2', function(form, base, offset)
-    if form == 'v' then return string.format('%d', version) end
-    local ms = (base == 'c' and commit or notice) + tonumber(offset)
-    if form == 't' then return '"' .. rfc3339(ms) .. '"' end
-    return string.format('%d', ms)
-  end))
+  local pieces, rest = {}, 1
+  local open = text:find('\1', 1, true)
+  while open do
+    local close = text:find('\2', open, true)
+    pieces[#pieces + 1] = text:sub(rest, open - 1)
+    pieces[#pieces + 1] = filled(text:sub(open + 1, close - 1), version, commit, notice)
+    rest = close + 1
+    open = text:find('\1', rest, true)
+  end
+  pieces[#pieces + 1] = text:sub(rest)
+  return table.concat(pieces)
 end

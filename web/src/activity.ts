@@ -31,7 +31,7 @@ export class Activity implements Listener {
   ) {
     this.#connection = new Connection(session.token, this);
     this.#list = new JobList(session.email, this.#cardActions());
-    const importer = new Importer(session.token, {
+    const importer = new Importer(session, {
       submit: (payload) => this.#connection.request("submit", payload, SAFE_TRIES),
       accepted: (job) => this.job(job),
       refused: (problem) => this.refused(problem),

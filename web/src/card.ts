@@ -133,10 +133,11 @@ export class Card {
   }
 
   #updateOutcome(view: JobView): void {
-    say(this.#counts, words.countsLine(view.type, view.counts));
-    this.#error.show(view.error ?? null);
+    say(this.#counts, words.countsLine(view));
+    this.#error.show(words.finalError(view));
     this.#problems.show(view.problems ?? []);
-    this.#links.show(view.result?.links ?? []);
+    this.#links.show([...(view.result?.links ?? [])].sort(byUse));
+    setAttribute(this.#links.element, "data-wanted", view.state === "partial" || view.state === "failed");
     const retry = view.can?.retry ?? [];
     const retryLabels = retry.map((scope) => words.retryLabel(view, scope));
     this.#buttons.show({ cancel: view.can?.cancel ?? false, retry, retryLabels });
@@ -217,11 +218,18 @@ function setBar(bar: HTMLProgressElement, fraction: number | null): void {
 
 function errorNodes(error: JobError | null): Node[] {
   if (!error) return [];
-  const reference = error.ref
-    ? [h("p", { class: "quiet" }, "Reference for support: ", h("code", {}, error.ref))]
+  // Who can mend it alone needs no reference to quote.
+  const quotable = error.category === "input" ? null : error.ref;
+  const reference = quotable
+    ? [h("p", { class: "quiet" }, "Reference for support: ", h("code", {}, quotable))]
     : [];
   const action = error.action ? [h("p", {}, words.sentence(error.action))] : [];
   return [h("p", { class: "strong" }, words.sentence(error.message)), ...action, ...reference];
+}
+
+/** What is there to be worked on, before what is there to be looked at. */
+function byUse(a: ResultLink, b: ResultLink): number {
+  return Number(/^download /i.test(b.label)) - Number(/^download /i.test(a.label));
 }
 
 function problemNodes(problems: readonly ItemProblem[]): Node[] {

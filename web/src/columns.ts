@@ -22,20 +22,42 @@ export class Columns {
   readonly #summary = h("summary", {}, "Columns");
   readonly #body = h("div", { class: "columns-body" });
   readonly #error = h("p", { class: "field-error", role: "alert" });
+  readonly #none = h("input", { type: "radio", name: "key", value: "" });
   readonly element = h("details", { class: "columns", hidden: true }, this.#summary, this.#body, this.#error);
   #rows: Row[] = [];
+  #count = 0;
+  #touched = false;
 
   constructor() {
     say(this.#error, "");
+    this.#body.addEventListener("input", () => {
+      this.#touched = true;
+      this.#say("");
+    });
   }
 
   show(names: readonly string[]): void {
     this.#rows = names.slice(0, SHOWN).map(makeRow);
-    this.#summary.textContent = `Columns (${names.length})`;
+    this.#count = names.length;
+    this.#touched = false;
+    this.#say("");
     this.element.hidden = names.length === 0;
     this.element.open = false;
     this.#body.replaceChildren(...this.#nodes(names.length));
     this.complain("");
+  }
+
+  /** Chooses as the last import into the table did, unless the person has already chosen. */
+  recall(table: string, past: ColumnChoices | null): void {
+    if (this.#touched) return;
+    for (const row of this.#rows) {
+      row.type.value = past?.types?.[row.name] ?? "text";
+      row.required.checked = past?.required?.includes(row.name) ?? false;
+      row.key.checked = past?.key === row.name;
+    }
+    this.#none.checked = !this.#rows.some((row) => row.key.checked);
+    const some = Object.keys(this.choices()).length > 0;
+    this.#say(some ? `, as in your last import into ${table}` : "");
   }
 
   /** Only what differs from the default: text, not required, no key. */
@@ -55,18 +77,22 @@ export class Columns {
     if (message) this.element.open = true;
   }
 
+  #say(more: string): void {
+    this.#summary.textContent = `Columns (${this.#count})${more}`;
+  }
+
   #nodes(count: number): Node[] {
     const hint = h(
       "p",
       { class: "quiet" },
-      "Leave these alone to take every value as text. A value that doesn't fit its column keeps its row out, and you get those rows back.",
+      "Leave these alone to take every value as text. A value that doesn't fit its column keeps its row out, and you get those rows back. With a unique key, rows that the table already has are skipped.",
     );
     const more =
       count > SHOWN
         ? h("p", { class: "quiet" }, `The first ${SHOWN} columns are shown; the others are taken as text.`)
         : null;
-    const none = h("input", { type: "radio", name: "key", value: "", checked: true });
-    const noKey = h("label", { class: "no-key" }, none, "No unique key");
+    this.#none.checked = true;
+    const noKey = h("label", { class: "no-key" }, this.#none, "No unique key");
     return [hint, table(this.#rows), noKey, ...(more ? [more] : [])];
   }
 }

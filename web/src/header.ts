@@ -4,7 +4,7 @@ export const COLUMN_TYPES = ["text", "integer", "number", "email", "date"] as co
 export type ColumnType = (typeof COLUMN_TYPES)[number];
 
 export type Header =
-  | { readonly kind: "columns"; readonly columns: readonly string[] }
+  | { readonly kind: "columns"; readonly columns: readonly string[]; readonly corrected: boolean }
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "unknown" };
 
@@ -14,8 +14,16 @@ export const HEADER_BYTES = 64 * 1024;
 const DELIMITERS = [",", ";", "\t", "|"];
 const TABLE_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
-/** What an earlier import added to its rejected rows; those columns are not data. */
+/**
+ * What an earlier import added to its rejected rows; those columns are not data. A file that has
+ * them is `corrected`: those rows, come back.
+ */
 const OUR_COLUMN = /^ringback_(line|reason|action)$/;
+
+/** "customers-rejected (1).csv" -> "customers.csv": what the rejected rows were rejected from. */
+export function originOf(fileName: string): string {
+  return fileName.replace(/-rejected(?: \(\d+\))?(?=\.[^.]*$|$)/, "");
+}
 
 export function isTableName(name: string): boolean {
   return TABLE_NAME.test(name);
@@ -41,7 +49,8 @@ export function readHeader(start: Uint8Array): Header {
   const columns = firstRecord(text, delimiterOf(text)).map((name) => name.trim());
   const usable = columns.length > 0 && columns.every(Boolean) && new Set(columns).size === columns.length;
   if (!usable) return { kind: "unknown" };
-  return { kind: "columns", columns: columns.filter((name) => !OUR_COLUMN.test(name)) };
+  const data = columns.filter((name) => !OUR_COLUMN.test(name));
+  return { kind: "columns", columns: data, corrected: data.length < columns.length };
 }
 
 function refusal(start: Uint8Array): string | null {

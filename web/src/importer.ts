@@ -3,7 +3,9 @@ import { problemText, upload, type StoredFile } from "./api.js";
 import { Columns } from "./columns.js";
 import type { Ack } from "./connection.js";
 import { h, say, setAttribute } from "./dom.js";
-import { HEADER_BYTES, isTableName, readHeader, tableNameFor } from "./header.js";
+import { HEADER_BYTES, isTableName, originOf, readHeader, tableNameFor } from "./header.js";
+import { recall, remember } from "./memory.js";
+import type { Session } from "./session.js";
 import type { JobView, Problem } from "./view.js";
 import { bytes } from "./words.js";
 
@@ -64,7 +66,7 @@ export class Importer {
   #abort = new AbortController();
 
   constructor(
-    private readonly token: string,
+    private readonly session: Session,
     private readonly actions: ImporterActions,
   ) {
     this.#listen();
@@ -107,7 +109,12 @@ export class Importer {
     });
     this.#file.addEventListener("change", () => void this.#choose(this.#file.files?.[0]));
     this.#stop.addEventListener("click", () => this.#abort.abort());
-    this.#table.addEventListener("input", () => this.#complainTable(""));
+    // Else a browser says nothing of the same file chosen again, and people do that once it is mended.
+    this.#file.addEventListener("click", () => (this.#file.value = ""));
+    this.#table.addEventListener("input", () => {
+      this.#complainTable("");
+      this.#recall();
+    });
     for (const name of ["dragover", "dragenter"])
       this.#drop.addEventListener(name, (event) => this.#hover(event, true));
     for (const name of ["dragleave", "drop"])
@@ -132,18 +139,22 @@ export class Importer {
   }
 
   async #readColumns(file: File): Promise<void> {
-    const start = await file
-      .slice(0, HEADER_BYTES)
-      .arrayBuffer()
-      .catch(() => null);
+    const start = await startOf(file);
     if (this.#chosen !== file) return;
-    if (!start) return this.#complainFile("This file can't be read any more. Choose it again.");
-    const header = readHeader(new Uint8Array(start));
+    if (!start) return void this.#complainChanged();
+    const header = readHeader(start);
     this.#columns.show(header.kind === "columns" ? header.columns : []);
+    if (header.kind === "columns" && header.corrected) this.#table.value = tableNameFor(originOf(file.name));
+    this.#recall();
     if (header.kind === "refused") {
       this.#chosen = null;
       this.#complainFile(header.message);
     }
+  }
+
+  #recall(): void {
+    const table = this.#table.value.trim();
+    this.#columns.recall(table, recall(this.session.email, table));
   }
 
   async #submit(): Promise<void> {
@@ -171,10 +182,13 @@ export class Importer {
   /** Sends the chosen file, once: a table name put right later needs no second upload. */
   async #upload(): Promise<StoredFile | null> {
     const file = this.#chosen;
-    if (!file || this.#stored) return this.#stored;
+    if (!file) return null;
+    // A file that was saved again since can't be read: the browser holds on to what was chosen.
+    if (!(await startOf(file))) return this.#complainChanged();
+    if (this.#stored) return this.#stored;
     this.#abort = new AbortController();
     this.#stop.hidden = false;
-    const answer = await upload(file, this.token, (share) => this.#sent(share), this.#abort.signal);
+    const answer = await upload(file, this.session.token, (share) => this.#sent(share), this.#abort.signal);
     this.#stop.hidden = true;
     if (!answer.ok) {
       this.#complain(answer.problem, "file");
@@ -195,9 +209,12 @@ export class Importer {
 
   async #ask(stored: StoredFile, key: string): Promise<void> {
     say(this.#status, "Starting the import…");
-    const params = { file: stored.id, table: this.#table.value.trim(), ...this.#columns.choices() };
+    const table = this.#table.value.trim();
+    const choices = this.#columns.choices();
+    const params = { file: stored.id, table, ...choices };
     const ack = await this.actions.submit({ type: "csv.import", params, idempotency_key: key });
     if (!ack.ok) return this.#complain(ack.problem, "");
+    remember(this.session.email, table, choices);
     this.#reset();
     if (ack.job) this.actions.accepted(ack.job);
   }
@@ -222,6 +239,13 @@ export class Importer {
   #complainFile(message: string): void {
     say(this.#fileError, message);
     this.#drop.classList.toggle("wrong", message !== "");
+  }
+
+  #complainChanged(): null {
+    this.#chosen = null;
+    this.#stored = null;
+    this.#complainFile("This file was changed after you chose it. Choose it again.");
+    return null;
   }
 
   #complainTable(message: string): void {
@@ -257,6 +281,12 @@ export class Importer {
     this.#dropText.textContent = "Choose a CSV file";
     this.#dropHint.textContent = "or drop it here";
   }
+}
+
+/** The bytes that hold the header; null when the file can't be read. */
+async function startOf(file: File): Promise<Uint8Array | null> {
+  const start = file.slice(0, HEADER_BYTES).arrayBuffer();
+  return start.then((bytes) => new Uint8Array(bytes)).catch(() => null);
 }
 
 /** An idempotency key. `randomUUID` is missing on pages served by plain HTTP from another machine. */

@@ -1,6 +1,7 @@
 /** The activity page: sign in, then follow your jobs. */
 import { Activity } from "./activity.js";
 import { byId, h } from "./dom.js";
+import { forget } from "./memory.js";
 import { currentSession, forgetSession, rememberDev, type Session } from "./session.js";
 import { signInCard } from "./signin.js";
 
@@ -22,6 +23,7 @@ function follow(session: Session): void {
   function leave(reason: string): void {
     activity.close();
     forgetSession();
+    if (!reason) forget(session.email);
     askWho(reason);
   }
   account.replaceChildren(...accountNodes(session, () => leave("")));

@@ -1,5 +1,5 @@
 /** What the page says about a job. Pure: every sentence here is tested. */
-import { isTerminal, type Counts, type JobState, type JobView } from "./view.js";
+import { isTerminal, type JobError, type JobState, type JobView } from "./view.js";
 
 const STATE_WORDS: Record<JobState, string> = {
   queued: "Queued",
@@ -19,8 +19,19 @@ const TITLE_MARKS: Partial<Record<JobState, string>> = {
   cancelled: "–",
 };
 
-/** How a job type names its good items; the rest say "done". */
-const SUCCEEDED_WORDS: Record<string, string> = { "csv.import": "added", "links.check": "fine" };
+interface CountWords {
+  readonly succeeded: string;
+  /** The same before the job has ended well: an import adds nothing until its very end. */
+  readonly pending: string;
+  readonly failed: string;
+}
+
+/** How job types name what they count; emails use the same words. */
+const COUNT_WORDS: Record<string, CountWords> = {
+  "csv.import": { succeeded: "added", pending: "valid", failed: "rejected" },
+  "links.check": { succeeded: "fine", pending: "fine", failed: "failed" },
+};
+const PLAIN_COUNT_WORDS: CountWords = { succeeded: "done", pending: "done", failed: "failed" };
 
 export function stateWord(state: JobState): string {
   return STATE_WORDS[state] ?? state;
@@ -36,18 +47,21 @@ export function announcement(view: JobView): string {
   return `${view.title}: ${stateWord(view.state).toLowerCase()}`;
 }
 
-/** "1,201 added · 3 failed · 1 skipped"; parts that are zero are left out. */
-export function countsLine(type: string, counts: Counts | null | undefined): string {
+/** "1,201 added · 3 rejected · 1 skipped", "120 valid so far"; parts that are zero are left out. */
+export function countsLine({ type, state, counts }: JobView): string {
   if (!counts) return "";
+  const said = COUNT_WORDS[type] ?? PLAIN_COUNT_WORDS;
+  const effective = state === "succeeded" || state === "partial";
   const parts: [number, string][] = [
-    [counts.succeeded, SUCCEEDED_WORDS[type] ?? "done"],
-    [counts.failed, "failed"],
+    [counts.succeeded, effective ? said.succeeded : said.pending],
+    [counts.failed, said.failed],
     [counts.skipped, "skipped"],
   ];
-  return parts
+  const line = parts
     .filter(([count]) => count > 0)
     .map(([count, word]) => `${number(count)} ${word}`)
     .join(" · ");
+  return line && !isTerminal(state) ? `${line} so far` : line;
 }
 
 /** "Step 2 of 3: Checking rows". */
@@ -81,7 +95,13 @@ export function headline(view: JobView): string {
     return "The worker has gone quiet. If it stays so, the job goes to another one; you needn't do anything.";
   if (view.state === "retrying") return retryLine(view);
   if (view.state === "queued") return queueLine(view);
-  return view.message ?? "";
+  // A step's name is the first message of the step, and it stands below already.
+  return view.message === view.step?.name ? "" : (view.message ?? "");
+}
+
+/** What went wrong for good. A failure that is being tried again is told by the headline alone. */
+export function finalError(view: JobView): JobError | null {
+  return isTerminal(view.state) ? (view.error ?? null) : null;
 }
 
 function queueLine(view: JobView): string {
@@ -93,8 +113,13 @@ function queueLine(view: JobView): string {
 function retryLine(view: JobView): string {
   const attempt = view.attempt;
   const reason = attempt?.reason ? sentence(attempt.reason) : "";
-  const next = attempt?.next_at ? ` ${when(attempt.next_at)}` : " soon";
+  const next = attempt?.next_at && !isNear(attempt.next_at) ? ` ${when(attempt.next_at)}` : " in a moment";
   return [reason, `Trying again${next}, by itself.`].filter(Boolean).join(" ");
+}
+
+/** Less than a minute away: "at 12:03" would say less than "in a moment". */
+function isNear(instant: string): boolean {
+  return Date.parse(instant) - Date.now() < 60_000;
 }
 
 /** "Attempt 2 of 5"; nothing for a first attempt that isn't being retried. */
@@ -127,12 +152,17 @@ export function emailLine(view: JobView, address: string): string {
     case "delayed":
       return `The email to ${to} is delayed; we keep trying for up to 24 hours.${because(email.reason)}`;
     case "skipped":
-      return email.reason ? `No email: ${lowered(sentence(email.reason))}` : "No email was sent.";
+      return skipLine(email.reason ?? "");
     case "failed":
       return `The email to ${to} couldn't be delivered.${because(email.reason)}`;
     default:
       return "";
   }
+}
+
+function skipLine(reason: string): string {
+  if (!reason) return "No email was sent.";
+  return /no email/i.test(reason) ? sentence(reason) : `No email: ${lowered(sentence(reason))}`;
 }
 
 function because(reason: string | null | undefined): string {

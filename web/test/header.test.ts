@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTableName, readHeader, tableNameFor } from "../src/header.js";
+import { isTableName, originOf, readHeader, tableNameFor } from "../src/header.js";
 
 function columns(text: string): readonly string[] | null {
   const header = readHeader(new TextEncoder().encode(text));
@@ -29,18 +29,26 @@ test("a byte order mark is not part of the first name", () => {
     0xfe,
     ...new Uint8Array(new Uint16Array([..."id,n"].map((char) => char.charCodeAt(0))).buffer),
   ]);
-  assert.deepEqual(readHeader(utf16), { kind: "columns", columns: ["id", "n"] });
+  assert.deepEqual(readHeader(utf16), { kind: "columns", columns: ["id", "n"], corrected: false });
 });
 
 test("latin-1 names are read as such", () => {
   assert.deepEqual(readHeader(new Uint8Array([0x66, 0xfc, 0x72, 0x2c, 0x62])), {
     kind: "columns",
     columns: ["für", "b"],
+    corrected: false,
   });
 });
 
-test("the columns added to rejected rows are not offered", () => {
-  assert.deepEqual(columns("id,ringback_line,ringback_reason,ringback_action\n"), ["id"]);
+test("the columns added to rejected rows are not offered, but tell what the file is", () => {
+  const header = readHeader(new TextEncoder().encode("id,ringback_line,ringback_reason,ringback_action\n"));
+  assert.deepEqual(header, { kind: "columns", columns: ["id"], corrected: true });
+});
+
+test("rejected rows go by the name of the file they come from", () => {
+  assert.equal(originOf("customers-rejected.csv"), "customers.csv");
+  assert.equal(originOf("customers-rejected (1).csv"), "customers.csv");
+  assert.equal(originOf("customers.csv"), "customers.csv");
 });
 
 test("a workbook is refused with what to do instead", () => {

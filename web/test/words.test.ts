@@ -7,6 +7,7 @@ import {
   clock,
   countsLine,
   emailLine,
+  finalError,
   fraction,
   headline,
   progressLine,
@@ -28,12 +29,32 @@ const running: JobView = {
 };
 
 test("counts leave out what is zero and group thousands", () => {
-  assert.equal(
-    countsLine("csv.import", { succeeded: 1201, failed: 3, skipped: 1 }),
-    "1,201 added · 3 failed · 1 skipped",
-  );
-  assert.equal(countsLine("csv.import", { succeeded: 0, failed: 2, skipped: 0 }), "2 failed");
-  assert.equal(countsLine("other", { succeeded: 0, failed: 0, skipped: 0 }), "");
+  const partial: JobView = { ...running, state: "partial", counts: { succeeded: 1201, failed: 3, skipped: 1 } };
+  assert.equal(countsLine(partial), "1,201 added · 3 rejected · 1 skipped");
+  assert.equal(countsLine({ ...partial, counts: { succeeded: 0, failed: 2, skipped: 0 } }), "2 rejected");
+  assert.equal(countsLine({ ...partial, counts: { succeeded: 0, failed: 0, skipped: 0 } }), "");
+});
+
+test("rows count as added only once they are", () => {
+  const counts = { succeeded: 1201, failed: 3, skipped: 0 };
+  assert.equal(countsLine({ ...running, counts }), "1,201 valid · 3 rejected so far");
+  assert.equal(countsLine({ ...running, state: "failed", counts }), "1,201 valid · 3 rejected");
+  assert.equal(countsLine({ ...running, type: "other", counts }), "1,201 done · 3 failed so far");
+});
+
+test("a step's name isn't said twice", () => {
+  assert.equal(headline({ ...running, message: "Checking rows" }), "");
+  assert.equal(headline({ ...running, message: "50,000 rows read" }), "50,000 rows read");
+});
+
+test("a failure that is being tried again isn't told as the end", () => {
+  const error = { code: "bank", category: "external", message: "The bank didn't answer." } as const;
+  const next_at = new Date(Date.now() + 2_000).toISOString();
+  const attempt = { number: 1, max: 2, next_at, reason: error.message };
+  const retrying: JobView = { ...running, state: "retrying", error, attempt };
+  assert.equal(finalError(retrying), null);
+  assert.equal(headline(retrying), "The bank didn't answer. Trying again in a moment, by itself.");
+  assert.equal(finalError({ ...retrying, state: "failed" }), error);
 });
 
 test("a running job says its step and how far it is", () => {
@@ -83,7 +104,9 @@ test("the email note follows the state of the email", () => {
     state: "succeeded",
     email: { state: "skipped", reason: "Seen on the page, so no email was needed." },
   };
-  assert.equal(emailLine(skipped, "ada@example.com"), "No email: seen on the page, so no email was needed.");
+  assert.equal(emailLine(skipped, "ada@example.com"), "Seen on the page, so no email was needed.");
+  const unwanted: JobView = { ...skipped, email: { state: "skipped", reason: "You turned these off" } };
+  assert.equal(emailLine(unwanted, "ada@example.com"), "No email: you turned these off.");
   const failed: JobView = {
     ...running,
     state: "failed",

@@ -1,0 +1,77 @@
+"""Measures and prints: ``make bench``, or ``python -m bench.run [commits|events|stock|hotpath]…``.
+
+The best of several runs is shown, for other programs on the machine only make a run worse; all
+runs are in ``bench/results``. Absolute figures belong to the machine. What carries over is how two
+figures of one run compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import commits, events, hotpath
+from bench.events import Bench, Load
+from bench.figures import Figure, best, keep, show
+from tests.rig import Rig
+
+MANY = Load(users=500, rate=1000, seconds=8, clients=events.CLIENTS)
+FEW = Load(users=50, rate=100, seconds=6, clients=events.STOCK)
+
+
+def measure_commits(rig: Rig, repeat: int) -> None:
+    """Commits per second."""
+    _report("Commits", "commits", [commits.measure(rig.valkey) for _ in range(repeat)])
+
+
+def measure_events(rig: Rig, repeat: int) -> None:
+    """Publish to receive, in turn through the gateway and through Node."""
+    bench = Bench(rig, MANY.users)
+    runs = [[*bench.gateway(MANY), *bench.baseline(MANY)] for _ in range(repeat)]
+    _report("1,000 events/s to 500 clients", "events", runs)
+
+
+def measure_stock(rig: Rig, repeat: int) -> None:
+    """The same with the stock JavaScript client: a check of the lean one."""
+    bench = Bench(rig, FEW.users)
+    runs = [[*bench.gateway(FEW), *bench.baseline(FEW)] for _ in range(repeat)]
+    _report("100 events/s to 50 stock clients", "stock", runs)
+
+
+def measure_hotpath(rig: Rig, repeat: int) -> None:
+    """CPU time in isolation."""
+    _report("The hot path", "hotpath", [hotpath.measure(rig.valkey) for _ in range(repeat)])
+
+
+MEASURES: dict[str, Callable[[Rig, int], None]] = {
+    "hotpath": measure_hotpath,
+    "commits": measure_commits,
+    "events": measure_events,
+    "stock": measure_stock,
+}
+
+
+def main() -> None:
+    """Decodes the command line and runs what it names (default: all)."""
+    parser = argparse.ArgumentParser(description="Measure Ringback.")
+    parser.add_argument("what", nargs="*", choices=(*MEASURES, []), help="default: all")
+    parser.add_argument("--repeat", type=int, default=3, help="the best of so many runs is shown")
+    asked = parser.parse_args()
+    for name in asked.what or MEASURES:
+        with TemporaryDirectory(prefix="ringback-bench-") as directory:
+            rig = Rig(Path(directory) / "rig")
+            try:
+                MEASURES[name](rig, asked.repeat)
+            finally:
+                rig.close()
+
+
+def _report(title: str, name: str, runs: list[list[Figure]]) -> None:
+    keep(name, runs)
+    show(f"{title} (best of {len(runs)})", best(runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Wrong settings are refused at start, in words that name the variable, its value and the fix."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ringback.errors import SettingsError
+from ringback.settings import PREFIX, Settings, load_settings
+
+SECRET = "s" * 32
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of whoever runs the tests, and an empty working directory."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def with_env(monkeypatch: pytest.MonkeyPatch, **settings: str) -> Settings:
+    for name, value in settings.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    return load_settings()
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        with_env(monkeypatch, **settings)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fix"),
+    [
+        ("STORE_URL", "localhost:6379", "must be a URL that starts with redis:// or rediss://"),
+        ("STORE_URL", "redis://", "must be a URL that starts with redis:// or rediss://"),
+        ("STORE_URL", "redis://host/main", "the database after the host must be a number"),
+        ("BROKER_URL", "http://host", "must be a URL that starts with redis://"),
+        ("SMTP_URL", "mail.example.com:25", "must be a URL that starts with smtp:// or smtps://"),
+        ("PUBLIC_URL", "jobs.example.com", "must be a URL that starts with http:// or https://"),
+        ("EMAIL_FROM", "Ringback", 'must be an address such as "Ringback <no-reply@example.com>"'),
+        ("ALLOWED_ORIGINS", "*", "must be an origin such as https://app.example.com"),
+        ("ALLOWED_ORIGINS", "https://a.example/path", "must be an origin such as"),
+        ("ALLOWED_ORIGINS", "https://a.example,https://*.b.example", "must be an origin such as"),
+        ("GRACE_ABSENT", "-1", "greater than or equal to 0"),
+        ("GRACE_PRESENT", "soon", "valid number"),
+        ("GRACE_PRESENT", "nan", "finite number"),
+        ("EMAIL_WINDOW", "inf", "finite number"),
+        ("PORT", "70000", "less than or equal to 65535"),
+        ("THREADS", "0", "greater than or equal to 1"),
+        ("MAX_UPLOAD", "1GB", "valid integer"),
+        ("DEV", "maybe", "valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_name_its_value_and_what_it_must_be(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, fix: str
+) -> None:
+    text = refusal(monkeypatch, **{name: value})
+    assert text.startswith(f"{PREFIX}{name}=")
+    assert value.rsplit(",", maxsplit=1)[-1] in text
+    assert fix in text
+
+
+def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = refusal(monkeypatch, PORT="x", THREADS="0", DEV="maybe").splitlines()
+    assert {line.partition("=")[0] for line in lines} == {
+        "RINGBACK_PORT", "RINGBACK_THREADS", "RINGBACK_DEV"}  # fmt: skip
+
+
+def test_a_mistyped_variable_is_refused_with_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = refusal(monkeypatch, STORE_ULR="redis://localhost")
+    assert text == "RINGBACK_STORE_ULR is no setting. Did you mean RINGBACK_STORE_URL?"
+
+
+def test_a_variable_like_no_other_is_refused_with_all_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = refusal(monkeypatch, QQQQQQ="1")
+    assert text.startswith("RINGBACK_QQQQQQ is no setting. Known: ")
+    assert all(PREFIX + name.upper() in text for name in Settings.model_fields)
+
+
+def test_variables_of_other_programs_are_none_of_our_business(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RINGBACKS", "1")
+    monkeypatch.setenv("PORT", "nonsense")
+    assert load_settings().port == 8000
+
+
+# -- secrets
+
+
+def test_a_secret_never_shows_in_a_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = refusal(monkeypatch, JWT_SECRET=SECRET, JWT_SECRET_FILE="/run/secret", PORT="x")
+    assert SECRET not in text
+    monkeypatch.delenv("RINGBACK_PORT")
+    text = refusal(monkeypatch)
+    assert "set JWT_SECRET or JWT_SECRET_FILE, not both" in text
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize("name", ["STORE_URL", "BROKER_URL", "SMTP_URL"])
+def test_a_password_in_a_url_never_shows_in_a_complaint(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert "hunter2" not in refusal(monkeypatch, **{name: "ftp://me:hunter2@host"})
+
+
+def test_a_short_secret_is_refused_with_the_command_that_makes_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = with_env(monkeypatch, JWT_SECRET="s" * 31)
+    with pytest.raises(SettingsError, match=r"shorter than 32 bytes.*openssl rand -hex 32"):
+        _ = settings.secret
+
+
+def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    settings = with_env(monkeypatch, JWT_SECRET_FILE=str(tmp_path / "secret"))
+    assert settings.secret == SECRET
+
+
+def test_a_missing_secret_is_refused_with_where_it_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = with_env(monkeypatch, JWT_SECRET_FILE="/nowhere/secret")
+    with pytest.raises(SettingsError, match=r"/nowhere/secret can't be read.*openssl rand"):
+        _ = settings.secret
+
+
+# -- what follows from others
+
+
+def test_without_a_store_the_fix_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"RINGBACK_STORE_URL isn't set.*make up.*redis://"):
+        _ = with_env(monkeypatch).store
+
+
+def test_without_a_store_url_the_one_of_ringback_up_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".ringback").mkdir()
+    (tmp_path / ".ringback" / "up.json").write_text('{"store_url": "redis://127.0.0.1:1/0"}')
+    assert with_env(monkeypatch).store == "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize(
+    ("store", "broker"),
+    [
+        ("redis://host", "redis://host/1"),
+        ("redis://host:1/", "redis://host:1/1"),
+        ("rediss://me:pw@host:1/3", "rediss://me:pw@host:1/4"),
+    ],
+)
+def test_the_broker_has_a_database_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, store: str, broker: str
+) -> None:
+    assert with_env(monkeypatch, STORE_URL=store).broker == broker
+
+
+def test_a_broker_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = with_env(monkeypatch, STORE_URL="redis://a", BROKER_URL="redis://b/7")
+    assert settings.broker == "redis://b/7"
+
+
+def test_pages_of_the_public_url_and_of_the_listed_origins_may_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = with_env(
+        monkeypatch, PUBLIC_URL="https://jobs.example.com/tools",
+        ALLOWED_ORIGINS="https://app.example.com/, http://localhost:3000",
+    )  # fmt: skip
+    assert settings.origins == [
+        "https://jobs.example.com", "https://app.example.com", "http://localhost:3000"]  # fmt: skip
+
+
+def test_seconds_become_the_milliseconds_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = with_env(monkeypatch, GRACE_ABSENT="0.5", GRACE_PRESENT="45").defaults
+    assert (defaults.grace_absent, defaults.grace_present) == (500, 45_000)
+
+
+def test_nothing_need_be_set() -> None:
+    assert load_settings().port == 8000
