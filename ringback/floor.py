@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from redis.exceptions import ResponseError
 
 from ringback.connection import Store
 from ringback.errors import SettingsError, StoreUnavailable
@@ -21,6 +23,10 @@ NO_AOF = (
     "The store keeps no append-only file: jobs and notices that were accepted are lost if it "
     "stops. Set `appendonly yes`."
 )
+TOO_EARLY = (
+    "Valkey with `appendfsync everysec` acknowledges writes up to a second before they are on disk "
+    "(docs/performance.md): a power failure may take them. Set `appendfsync always`."
+)
 EVICTS = (
     "The store may throw keys away when its memory is full, jobs among them. "
     "Set `maxmemory-policy noeviction`."
@@ -32,7 +38,7 @@ def check(url: str) -> None:
     that may lose what it has accepted."""
     store = Store(url)
     try:
-        facts = store.do(_facts(), PATIENCE)
+        facts = _facts(store)
     except StoreUnavailable as error:
         raise SettingsError(f"RINGBACK_STORE_URL={_shown(url)}: {error}") from None
     finally:
@@ -54,18 +60,31 @@ def check_version(facts: Mapping[str, str]) -> None:
 
 
 def warnings(facts: Mapping[str, str]) -> list[str]:
-    """What a server with these INFO fields risks."""
+    """What a server with these INFO fields and ``appendfsync`` (where it may be asked) risks."""
     found = []
     if facts.get("aof_enabled") == "0":
         found.append(NO_AOF)
+    elif facts.get("appendfsync") == "everysec" and "valkey_version" in facts:
+        found.append(TOO_EARLY)
     if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         found.append(EVICTS)
     return found
 
 
-def _facts() -> Generator[Call, Any, dict[str, str]]:
-    info = yield plain("INFO", "server", "persistence", "memory")
-    return {str(key): str(value) for key, value in info.items()}
+def _facts(store: Store) -> dict[str, str]:
+    facts = store.do(_ask("INFO", "server", "persistence", "memory"), PATIENCE)
+    with suppress(ResponseError):  # managed servers don't tell their configuration
+        facts |= store.do(_ask("CONFIG", "GET", "appendfsync"))
+    return facts
+
+
+def _ask(*command: str) -> Generator[Call, Any, dict[str, str]]:
+    answer = yield plain(*command)
+    return {_text(name): _text(value) for name, value in answer.items()}
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _shown(url: str) -> str:

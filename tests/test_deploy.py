@@ -345,7 +345,7 @@ def test_only_the_proxy_and_the_dev_inbox_are_reachable_and_only_from_this_host(
 
 def test_the_store_keeps_what_it_was_given(compose: Any) -> None:
     valkey = compose["services"]["valkey"]
-    for option in ("appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"):
+    for option in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction"):
         assert f"--{option}" in valkey["command"]
     assert valkey["volumes"] == ["store:/data"]
 
