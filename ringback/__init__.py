@@ -19,8 +19,9 @@ from ringback.errors import (
     WorkerStopping,
 )
 from ringback.files import File
+from ringback.item import Item
 from ringback.job import Link, Owner, Result
-from ringback.run import Item, Run
+from ringback.run import Run
 
 __all__ = [
     "AsyncClient",

@@ -14,7 +14,8 @@ from ringback import files, store
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import JobCancelled, JobNotFound, LeaseLost, StoreUnavailable, WorkerStopping
-from ringback.job import Failure, Job, Policy, Result, State, failure_of
+from ringback.failure import Failure, failure_of
+from ringback.job import Job, Policy, Result, State
 from ringback.keeper import Keeper
 from ringback.run import Run
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import orjson
 
+from ringback.failure import Failure
 from ringback.instant import Instant
 from ringback.job import (
     Counts,
-    Failure,
     Job,
     Link,
     Notice,

@@ -98,6 +98,58 @@ def _give_up(error: Exception) -> NoReturn:
     raise StoreUnavailable(f"The store didn't answer: {error}") from error
 
 
+# What a store does, without doing it: each step is a batch of commands for one connection, to be
+# answered by their replies, or a pause in seconds. The two stores below only carry it out.
+Batch = tuple[tuple[Any, ...], ...]
+Steps = Generator[Batch | float, Any, T]
+
+
+def _steps(op: Op[T], patience: float) -> Steps[T]:
+    try:
+        call = next(op)
+        while True:
+            call = op.send((yield from _patiently(call, patience)))
+    except StopIteration as end:
+        return cast(T, end.value)
+
+
+def _patiently(call: Call, patience: float) -> Steps[Any]:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return (yield from _answer(call))
+        except (RedisError, StoreUnavailable) as error:
+            if time.monotonic() >= deadline or not passing(error):
+                _give_up(error)
+        yield RETRY_EVERY
+
+
+def _answer(call: Call) -> Steps[Any]:
+    try:
+        return (yield from (_durably(call) if call.durable else _plainly(call)))
+    except NoScriptError:
+        yield (("SCRIPT LOAD", source(call.script)),)
+        return (yield from _answer(call))
+
+
+def _plainly(call: Call) -> Steps[Any]:
+    (reply,) = yield (request(call),)
+    return reply
+
+
+def _durably(call: Call) -> Steps[Any]:
+    command, answer = request(call), None
+    for attempt in range(FSYNC_TRIES):
+        replies = yield (command, ("WAITAOF", 1, 0, FSYNC_WAIT))
+        if isinstance(replies[0], Exception):
+            raise replies[0]
+        if attempt == 0:
+            answer, command = replies[0], _fsync_mark(call)
+        if _on_disk(replies):
+            return answer
+    raise StoreUnavailable("The store couldn't write to its disk in time.")
+
+
 class Store:
     """The blocking side. Threads may share one."""
 
@@ -109,46 +161,28 @@ class Store:
     def do(self, op: Op[T], patience: float = 0.0) -> T:
         """Runs an operation. Raises StoreUnavailable once ``patience`` seconds have passed
         without an answer, and whatever the operation raises."""
+        steps = _steps(op, patience)
         try:
-            call = next(op)
+            step = next(steps)
             while True:
-                call = op.send(self._patiently(call, patience))
+                try:
+                    replies = self._take(step)
+                except RedisError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
         except StopIteration as end:
             return cast(T, end.value)
 
-    def _patiently(self, call: Call, patience: float) -> Any:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return self._answer(call)
-            except (RedisError, StoreUnavailable) as error:
-                if time.monotonic() >= deadline or not passing(error):
-                    _give_up(error)
-                time.sleep(RETRY_EVERY)
-
-    def _answer(self, call: Call) -> Any:
-        try:
-            return self._durably(call) if call.durable else self._plainly(call)
-        except NoScriptError:
-            self.client.script_load(source(call.script).decode())
-            return self._answer(call)
-
-    def _plainly(self, call: Call) -> Any:
-        return self.client.execute_command(*request(call))
-
-    def _durably(self, call: Call) -> Any:
-        command, answer = request(call), None
-        for attempt in range(FSYNC_TRIES):
-            with self.client.pipeline(transaction=False) as pipe:
-                pipe.execute_command(*command).execute_command("WAITAOF", 1, 0, FSYNC_WAIT)
-                replies = pipe.execute(raise_on_error=False)
-            if isinstance(replies[0], Exception):
-                raise replies[0]
-            if attempt == 0:
-                answer, command = replies[0], _fsync_mark(call)
-            if _on_disk(replies):
-                return answer
-        raise StoreUnavailable("The store couldn't write to its disk in time.")
+    def _take(self, step: Batch | float) -> Any:
+        if isinstance(step, float):
+            return time.sleep(step)
+        if len(step) == 1:
+            return (self.client.execute_command(*step[0]),)
+        with self.client.pipeline(transaction=False) as pipe:
+            for command in step:
+                pipe.execute_command(*command)
+            return pipe.execute(raise_on_error=False)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -165,46 +199,28 @@ class AsyncStore:
 
     async def do(self, op: Op[T], patience: float = 0.0) -> T:
         """As ``Store.do``."""
+        steps = _steps(op, patience)
         try:
-            call = next(op)
+            step = next(steps)
             while True:
-                call = op.send(await self._patiently(call, patience))
+                try:
+                    replies = await self._take(step)
+                except RedisError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(replies)
         except StopIteration as end:
             return cast(T, end.value)
 
-    async def _patiently(self, call: Call, patience: float) -> Any:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return await self._answer(call)
-            except (RedisError, StoreUnavailable) as error:
-                if time.monotonic() >= deadline or not passing(error):
-                    _give_up(error)
-                await asyncio.sleep(RETRY_EVERY)
-
-    async def _answer(self, call: Call) -> Any:
-        try:
-            return await (self._durably(call) if call.durable else self._plainly(call))
-        except NoScriptError:
-            await self.client.script_load(source(call.script).decode())
-            return await self._answer(call)
-
-    async def _plainly(self, call: Call) -> Any:
-        return await self.client.execute_command(*request(call))
-
-    async def _durably(self, call: Call) -> Any:
-        command, answer = request(call), None
-        for attempt in range(FSYNC_TRIES):
-            async with self.client.pipeline(transaction=False) as pipe:
-                pipe.execute_command(*command).execute_command("WAITAOF", 1, 0, FSYNC_WAIT)
-                replies = await pipe.execute(raise_on_error=False)
-            if isinstance(replies[0], Exception):
-                raise replies[0]
-            if attempt == 0:
-                answer, command = replies[0], _fsync_mark(call)
-            if _on_disk(replies):
-                return answer
-        raise StoreUnavailable("The store couldn't write to its disk in time.")
+    async def _take(self, step: Batch | float) -> Any:
+        if isinstance(step, float):
+            return await asyncio.sleep(step)
+        if len(step) == 1:
+            return (await self.client.execute_command(*step[0]),)
+        async with self.client.pipeline(transaction=False) as pipe:
+            for command in step:
+                pipe.execute_command(*command)
+            return await pipe.execute(raise_on_error=False)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from ringback.errors import IllegalTransition, JobError
+from ringback.errors import IllegalTransition
+from ringback.failure import WORKER_LOST, Failure
 from ringback.instant import NOTICE_DUE, NOW, Instant
 
 
@@ -156,18 +157,6 @@ class Problem:
         return self.many.replace("{count}", f"{self.count:,}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why an attempt or a job failed, in the user's words; ``ref`` finds the trace in the logs."""
-
-    code: str
-    category: str
-    message: str
-    action: str
-    retryable: bool = False
-    ref: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """Something to fetch: its label (verb + object) and URL (absolute, or a path of this site)."""
@@ -211,12 +200,6 @@ SEEN = "Seen on the page, so no email was needed."
 NO_ADDRESS = "There is no email address for this user."
 CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
 
-WORKER_LOST = Failure(
-    code="worker_lost",
-    category="system",
-    message="The machine that ran this job stopped answering, and it can't be run again safely.",
-    action="Our team sees this with its reference. Check what was saved, then start it again.",
-)
 ALL_FAILED = "None of the {unit} could be processed."
 
 
@@ -402,21 +385,3 @@ class Job:
 
     def _noted(self, notice: Notice) -> Job:
         return replace(self, notice=notice, updated_at=NOW)
-
-
-def failure_of(error: BaseException, ref: str) -> Failure:
-    """What the user is told about an exception; one that isn't a JobError stays unexplained, with
-    a reference, and may be retried."""
-    if isinstance(error, JobError):
-        return Failure(
-            code=error.code, category=error.category, message=error.message,
-            action=error.action, retryable=error.retryable, ref=ref,
-        )  # fmt: skip
-    return Failure(
-        code="internal",
-        category="system",
-        message="A fault in our program stopped the job; your input isn't the cause.",
-        action=f"Our team gets this failure with the reference {ref}. You needn't do anything.",
-        retryable=True,
-        ref=ref,
-    )

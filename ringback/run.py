@@ -12,143 +12,23 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, TypeVar
 
 from ringback import files, store
 from ringback.connection import Store
 from ringback.errors import (
-    InputError,
     Interrupted,
-    ItemError,
     JobCancelled,
     LeaseLost,
     StoreUnavailable,
 )
 from ringback.files import File
-from ringback.job import Counts, Job, Link, Outcome, Owner, Problem, Progress, Result, State, Step
+from ringback.item import Item, Key, Tally
+from ringback.job import Counts, Job, Link, Owner, Progress, Result, State, Step
 
 T = TypeVar("T")
 
-EXAMPLES = 5  #: shown per problem
-PROBLEMS = 50  #: different problems kept per job; the rest is counted under "other"
 LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
-
-
-class Item(Generic[T]):
-    """One item: ``value``, and ways to say how it went. Unmarked items count as succeeded."""
-
-    __slots__ = ("_key", "_run", "marked", "value")
-
-    def __init__(self, run: Run, value: T, key: str | Callable[[T], object] | None) -> None:
-        self._run = run
-        self._key = key
-        self.value = value
-        self.marked = False
-
-    def __getitem__(self, name: Any) -> Any:
-        return self.value[name]  # type: ignore[index]  # delegates to whatever the value is
-
-    def attempt(self) -> Self:
-        """``with item.attempt(): …`` turns ItemError and InputError into a failed item."""
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> bool:
-        if isinstance(error, ItemError):
-            self.fail(
-                error.code, error.message, one=error.one, action=error.action, example=error.example
-            )
-            return True
-        if isinstance(error, InputError):
-            self.fail(error.code, error.message, action=error.action)
-            return True
-        return False
-
-    def fail(
-        self,
-        code: str,
-        message: str,
-        *,
-        one: str | None = None,
-        action: str = "",
-        example: str = "",
-    ) -> None:
-        """This item failed; equal codes are grouped (see ItemError for the words)."""
-        self._mark("failed", code, message, one, action, example)
-
-    def skip(
-        self,
-        code: str,
-        message: str,
-        *,
-        one: str | None = None,
-        action: str = "",
-        example: str = "",
-    ) -> None:
-        """This item needed no work."""
-        self._mark("skipped", code, message, one, action, example)
-
-    def _mark(
-        self, outcome: Outcome, code: str, message: str, one: str | None, action: str, example: str
-    ) -> None:
-        if self.marked:
-            return
-        self.marked = True
-        example = example or self._named()
-        self._run.tally.add(outcome, code, message, one, action, example)
-
-    def _named(self) -> str:
-        if self._key is None:
-            return ""
-        name = self._key(self.value) if callable(self._key) else self[self._key]
-        return str(name)
-
-
-class Tally:
-    """Item outcomes so far, and their problems, grouped."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.failed = self.skipped = 0
-        self._problems: dict[tuple[str, Outcome], list[Any]] = {}
-
-    def add(
-        self, outcome: Outcome, code: str, message: str, one: str | None, action: str, example: str
-    ) -> None:
-        """Counts a failed or skipped item under its problem."""
-        if outcome == "failed":
-            self.failed += 1
-        else:
-            self.skipped += 1
-        group = (code, outcome)
-        if group not in self._problems and len(self._problems) >= PROBLEMS:
-            group = ("other", outcome)
-            message, one = "{count} more had other problems", "1 more had another problem"
-            action = ""
-        entry = self._problems.setdefault(group, [0, message, one, action, []])
-        entry[0] += 1
-        if example and len(entry[4]) < EXAMPLES:
-            entry[4].append(example)
-
-    def counts(self) -> Counts:
-        """A snapshot."""
-        return Counts(self.succeeded, self.failed, self.skipped)
-
-    def problems(self) -> tuple[Problem, ...]:
-        """A snapshot, failed ones first, then by how many."""
-        groups = list(self._problems.items())
-        found = [
-            Problem(
-                code=code, outcome=outcome, count=count, many=many, one=one, action=action,
-                examples=tuple(examples),
-            )
-            for (code, outcome), (count, many, one, action, examples) in groups
-        ]  # fmt: skip
-        return tuple(sorted(found, key=lambda p: (p.outcome != "failed", -p.count)))
 
 
 class Run:
@@ -235,7 +115,7 @@ class Run:
         self,
         values: Iterable[T],
         *,
-        key: str | Callable[[T], object] | None = None,
+        key: Key[T] = None,
         total: int | None = None,
         progress: Callable[[], int] | None = None,
     ) -> Iterator[Item[T]]:
@@ -247,7 +127,7 @@ class Run:
         self._start_items(total, progress)
         for value in values:
             self.checkpoint()
-            item = Item(self, value, key)
+            item = Item(self.tally, value, key)
             yield item
             if not item.marked:
                 self.tally.succeeded += 1
@@ -256,14 +136,14 @@ class Run:
         self,
         values: AsyncIterable[T],
         *,
-        key: str | Callable[[T], object] | None = None,
+        key: Key[T] = None,
         total: int | None = None,
     ) -> AsyncIterator[Item[T]]:
         """``items`` for ``async for``."""
         self._start_items(total, None)
         async for value in values:
             self.checkpoint()
-            item = Item(self, value, key)
+            item = Item(self.tally, value, key)
             yield item
             if not item.marked:
                 self.tally.succeeded += 1

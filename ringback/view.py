@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ringback.job import Failure, Job, Notice, Problem, State
+from ringback.failure import Failure
+from ringback.job import Job, Notice, Problem, State
 
 JobView = dict[str, Any]
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from ringback.declare import job
 from ringback.files import File
+from ringback.item import Item
 from ringback.job import Link, Result
-from ringback.run import Item, Run
+from ringback.run import Run
 from tasks.csv_database import Imported, check_table_name, owner_database, recorded
 from tasks.csv_file import CsvFile, Record, open_csv
 from tasks.csv_rejected import Rejections

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from aiosmtpd.smtp import SMTP
 
-from ringback.connection import Store
+from ringback.connection import Op, Store
 from ringback.keys import Call
 from tests.rig import free_port
+
+T = TypeVar("T")
 
 WEATHERS = "fine", "refused", "busy", "busy after DATA", "refused after DATA", "answer lost"
 
@@ -105,25 +107,28 @@ class Wire(Store):
         """Sets what happens from now on."""
         self.twice, self.fault, self.calls = twice, fault, 0
 
-    def _plainly(self, call: Call) -> Any:
-        return self._carry(call, super()._plainly)
+    def do(self, op: Op[T], patience: float = 0.0) -> T:
+        """As ``Store.do``, with what befalls it."""
+        return super().do(self._carry(op), patience)
 
-    def _durably(self, call: Call) -> Any:
-        return self._carry(call, super()._durably)
-
-    def _carry(self, call: Call, send: Callable[[Call], Any]) -> Any:
-        self._befall(late=False)
-        reply = send(call)
-        if call.script == "commit":
-            if reply[0] == b"ok":
-                self.commits.append((call, reply))
-            if self.twice:
-                assert send(call) == reply, "a repeated commit answers as the first did"
-        elif call.script == "mail" and self.twice:
-            reply = send(call)
-        self._befall(late=True)
-        self.calls += 1
-        return reply
+    def _carry(self, op: Op[T]) -> Op[T]:
+        try:
+            call = next(op)
+            while True:
+                self._befall(late=False)
+                reply = yield call
+                if call.script == "commit" and reply[0] == b"ok":
+                    self.commits.append((call, reply))
+                if self.twice and call.script in ("commit", "mail"):
+                    again = yield call
+                    if call.script == "commit":
+                        assert again == reply, "a repeated commit answers as the first did"
+                    reply = again
+                self._befall(late=True)
+                self.calls += 1
+                call = op.send(reply)
+        except StopIteration as end:
+            return cast(T, end.value)
 
     def _befall(self, *, late: bool) -> None:
         fault = self.fault

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.errors import ExternalError, IllegalTransition, InputError
+from ringback.failure import Failure, failure_of
 from ringback.instant import NOTICE_DUE, NOW, Instant, rfc3339
 from ringback.job import (
     ACTIVE,
@@ -20,13 +21,11 @@ from ringback.job import (
     TERMINAL,
     TRANSITIONS,
     Counts,
-    Failure,
     Job,
     Notice,
     Problem,
     Result,
     State,
-    failure_of,
 )
 from ringback.view import masked, view_of
 from tests.rig import new_spec

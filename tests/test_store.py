@@ -20,10 +20,10 @@ from ringback import outbox, store
 from ringback.codec import view_json
 from ringback.connection import Store
 from ringback.errors import IdempotencyMismatch, JobNotFound, LeaseLost
+from ringback.failure import Failure
 from ringback.instant import rfc3339
 from ringback.job import (
     Counts,
-    Failure,
     Job,
     Link,
     Owner,
@@ -203,6 +203,13 @@ def test_a_replaced_attempt_writes_nothing_any_more(db: Store) -> None:
         with pytest.raises(LeaseLost):
             db.do(store.update(known, lambda j: j.advanced(message="me"), held=old.fence))
     assert everything(db) == before
+
+
+def test_the_store_itself_refuses_a_replaced_attempt(db: Store) -> None:
+    old = claimed(db, idempotent=True)
+    call = next(store.update(old, lambda j: j.advanced(message="me"), held=old.fence))
+    db.do(store.update(old.id, Job.lease_expired))
+    assert send(db, call) == [b"fenced"]
 
 
 def test_an_attempt_whose_job_has_ended_writes_nothing_any_more(db: Store) -> None:

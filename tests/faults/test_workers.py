@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,24 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def worker(rig: Rig) -> Iterator[Process]:
-    """A worker of the test's own."""
-    process = rig.worker()
-    yield process
-    process.thaw()
-    process.kill()
+def new_worker(rig: Rig) -> Iterator[Callable[[], Process]]:
+    """Starts workers of the test's own."""
+    started: list[Process] = []
+
+    def another() -> Process:
+        started.append(rig.worker())
+        return started[-1]
+
+    yield another
+    for process in started:
+        process.thaw()
+        process.kill()
+
+
+@pytest.fixture
+def worker(new_worker: Callable[[], Process]) -> Process:
+    """The worker that gets the job, as long as there is no other."""
+    return new_worker()
 
 
 def _submit(rig: Rig, job_type: str, **params: Any) -> str:
@@ -48,17 +60,19 @@ def _attempts(tally: Path) -> list[int]:
 
 
 def test_a_job_whose_worker_is_killed_ends_soon_on_another(
-    rig: Rig, worker: Process, tmp_path: Path
+    rig: Rig, worker: Process, new_worker: Callable[[], Process], tmp_path: Path
 ) -> None:
     tally, numbers, pause = tmp_path / "tally", 20, 0.1
+    other = new_worker()
+    other.freeze()  # so that the jobs are the first one's
     again = _submit(rig, "test.count", to=numbers, pause=pause, tally=str(tally))
     never_again = _submit(rig, "test.once", pause=0.1)
     for job_id in (again, never_again):
         reached(rig, job_id, State.RUNNING)
-    other = rig.worker()
 
     worker.kill()
     killed = time.monotonic()
+    other.thaw()
     job, lost = ended(rig, again), ended(rig, never_again)
     assert time.monotonic() - killed < SOON + numbers * pause
 
@@ -69,16 +83,15 @@ def test_a_job_whose_worker_is_killed_ends_soon_on_another(
     assert (lost.state, lost.attempt) == (State.FAILED, 1)
     assert lost.error is not None
     assert (lost.error.code, lost.error.ref) == ("worker_lost", never_again)
-    other.kill()
 
 
 def test_an_attempt_that_slept_past_its_lease_writes_nothing_more(
-    rig: Rig, worker: Process, gate: Path
+    rig: Rig, worker: Process, new_worker: Callable[[], Process], gate: Path
 ) -> None:
     job_id = _submit(rig, "test.gate", path=str(gate))
     first = reached(rig, job_id, State.RUNNING)
     worker.freeze()
-    other = rig.worker()
+    new_worker()
     make_due(rig, "lease", job_id)
     until(lambda: job_of(rig, job_id).attempt == 2, what="the second attempt")
     gate.touch()
@@ -92,11 +105,10 @@ def test_an_attempt_that_slept_past_its_lease_writes_nothing_more(
         "submitted", "a worker claims it", "lease expired or worker stopping",
         "a worker claims it", "all items fine",
     ], "there is one end, and nothing after it"  # fmt: skip
-    other.kill()
 
 
 def test_a_stopping_worker_hands_its_job_back_and_the_attempt_isnt_counted(
-    rig: Rig, worker: Process, gate: Path
+    rig: Rig, worker: Process, new_worker: Callable[[], Process], gate: Path
 ) -> None:
     job_id = _submit(rig, "test.gate", path=str(gate))
     reached(rig, job_id, State.RUNNING)
@@ -105,17 +117,18 @@ def test_a_stopping_worker_hands_its_job_back_and_the_attempt_isnt_counted(
     assert (back.state, back.attempt) == (State.QUEUED, 0)
 
     gate.touch()
-    other = rig.worker()
+    new_worker()
     done = ended(rig, job_id)
     assert (done.state, done.attempt) == (State.SUCCEEDED, 1)
-    other.kill()
 
 
-def test_a_job_that_kills_every_worker_stops_at_its_limit(rig: Rig, gate: Path) -> None:
+def test_a_job_that_kills_every_worker_stops_at_its_limit(
+    rig: Rig, new_worker: Callable[[], Process], gate: Path
+) -> None:
     job_id = _submit(rig, "test.gate", path=str(gate))
     limit = job_of(rig, job_id).spec.policy.max_attempts
     rig.do(store.update(job_id, lambda job: _with_attempts(job, limit - 1)))
-    worker = rig.worker()
+    worker = new_worker()
     reached(rig, job_id, State.RUNNING)
     worker.kill()
     make_due(rig, "lease", job_id)
