@@ -17,6 +17,7 @@ from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.keys import is_job_id
 
 PAGE, LARGEST_PAGE = 50, 200
+DIGITS = 17  #: of a number in a query
 LOOK_AGAIN = "2"  #: seconds, for clients that poll
 
 
@@ -132,6 +133,6 @@ def _number(request: web.Request, name: str, default: int, least: int, most: int
     text = request.query.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or not least <= int(text) <= most:
+    if not (text.isdecimal() and len(text) < DIGITS) or not least <= int(text) <= most:
         raise bad_request(name, text, f"must be a whole number from {least} to {most}")
     return int(text)

@@ -68,7 +68,7 @@ def unauthorized(detail: str) -> Problem:
 def _identity(claims: dict[str, Any]) -> Identity:
     def text(name: str, default: str | None) -> Any:
         value = claims.get(name)
-        return value if isinstance(value, str) and value else default
+        return value if isinstance(value, str) and value and _encodable(value) else default
 
     if not text("sub", None):
         raise unauthorized("The token's `sub` must be a non-empty string.")
@@ -77,4 +77,13 @@ def _identity(claims: dict[str, Any]) -> Identity:
         locale=text("locale", "en"), timezone=text("zoneinfo", "UTC"),
     )  # fmt: skip
     roles = claims.get("roles")
-    return Identity(owner, frozenset(roles if isinstance(roles, list) else ["user"]), claims["exp"])
+    named = [r for r in roles if isinstance(r, str)] if isinstance(roles, list) else ["user"]
+    return Identity(owner, frozenset(named), claims["exp"])
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell
+        return False
+    return True

@@ -6,11 +6,14 @@ All knowledge of their insides is in this module.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import engineio
 import socketio
+import structlog
 from aiohttp import web
 from engineio import packet as eio
 from engineio.async_drivers.aiohttp import WebSocket
@@ -19,11 +22,22 @@ from socketio import packet as sio
 from gateway.background import spawn
 from gateway.sendqueue import SendQueue
 
+log = structlog.get_logger(__name__)
+
 FRAME_LIMIT = 65_536  #: bytes a client may send in one message
 CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO CONNECT
+FROM_CLIENTS = frozenset({eio.CLOSE, eio.PONG, eio.MESSAGE, eio.UPGRADE})
+RESERVED = frozenset({"connect", "connect_error", "disconnect", "*"})
 PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
 
 Hook = Callable[[str], None]  #: called with a transport's id
+
+
+def _quiet() -> logging.Logger:
+    """The libraries log a traceback for each malformed packet; one line of ours is enough."""
+    logger = logging.getLogger("gateway.engine.library")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
@@ -37,7 +51,11 @@ class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
         await self._sock.prepare(request)
         self.handler.__self__.transport = request.transport
         self.environ = environ
-        await self.handler(self)
+        try:
+            await self.handler(self)
+        except (ValueError, IndexError) as error:  # no packet of the protocol
+            log.info("socket.malformed", reason=type(error).__name__)
+            await self._sock.close()
         return self._sock
 
 
@@ -60,7 +78,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         super().__init__(
             async_mode="aiohttp", cors_allowed_origins=origins, cors_credentials=False,
             ping_interval=PING_EVERY, ping_timeout=PONG_WITHIN, max_http_buffer_size=FRAME_LIMIT,
-            http_compression=False, logger=False, engineio_logger=False,
+            http_compression=False, logger=_quiet(), engineio_logger=_quiet(),
+            # one event of a client after the other: who sends faster than we answer has to wait
+            async_handlers=False,
         )  # fmt: skip
         self._on_pong = on_pong
         self._on_gone = on_gone
@@ -112,17 +132,35 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         await super()._send_packet(eio_sid, pkt)
         then()
 
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception as error:  # whatever the library's decoding stumbles over
+            log.info("socket.malformed", reason=type(error).__name__)
+            self.cut(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int, data: Any) -> None:
+        if not (isinstance(data, list) and data and isinstance(data[0], str)):
+            raise ValueError("an event needs a name")
+        if data[0] in RESERVED:  # these would reach our own handlers
+            data = [f"reserved name {data[0]}", *data[1:]]
+        await super()._handle_event(eio_sid, namespace, id, data)
+
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         socket = self.eio.sockets[eio_sid]
         receive = socket.receive
 
         async def receive_and_tell(pkt: Any) -> None:
+            if pkt.packet_type not in FROM_CLIENTS:
+                self.cut(eio_sid)
+                return
             if pkt.packet_type == eio.PONG:
                 self._on_pong(eio_sid)
             await receive(pkt)
 
         socket.receive = receive_and_tell
+        socket.queue.overflow = partial(self.cut, eio_sid)
         asyncio.get_running_loop().call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:

@@ -25,7 +25,7 @@ def routes(*, inbox: bool) -> list[Any]:
     if inbox:
         pages.append(web.get("/inbox", _page("inbox.html")))
     if (STATIC / "assets").is_dir():
-        pages.append(web.get("/assets/{name}", _asset))
+        pages.append(web.get(r"/assets/{name:[\w.-]+}", _asset))
     return pages
 
 
@@ -40,8 +40,13 @@ def _page(name: str) -> Any:
     return page
 
 
+def _assets() -> set[str]:
+    return {path.name for path in (STATIC / "assets").iterdir()}
+
+
 async def _asset(request: web.Request) -> web.StreamResponse:
-    path = STATIC / "assets" / request.match_info["name"]
-    if not path.is_file():
+    name = request.match_info["name"]
+    if name not in _assets():  # only what lies there: no name can lead out of the folder
         raise web.HTTPNotFound
+    path = STATIC / "assets" / name
     return web.FileResponse(path, headers={**HEADERS, "Cache-Control": FOREVER})

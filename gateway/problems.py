@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
 
 from ringback.errors import (
@@ -17,6 +18,9 @@ from ringback.errors import (
     UnknownJobType,
 )
 from ringback.files import FileNotFound
+from ringback.keys import uuid7
+
+log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 2  #: seconds
 
@@ -85,8 +89,10 @@ def unavailable() -> Problem:
     )
 
 
-def internal(reference: str) -> Problem:
-    """Something unforeseen; the log has the trace under the reference."""
+def unforeseen() -> Problem:
+    """For what nobody expected: the trace goes to the log, a reference to the client."""
+    reference = uuid7()
+    log.exception("request.unforeseen", ref=reference)
     return Problem(
         500,
         "internal",
@@ -113,6 +119,6 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
         return Problem(error.status, f"http-{error.status}", error.reason, error.reason).response()
     except RingbackError as error:
         found = problem_of(error)
-        if found is None:
-            raise
-        return found.response()
+        return (found or unforeseen()).response()
+    except Exception:
+        return unforeseen().response()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Any
 
 from engineio import packet
@@ -21,6 +22,8 @@ class SendQueue(asyncio.Queue[Any]):
     """An asyncio.Queue of Engine.IO packets (the hooks below are its documented ones)."""
 
     size = 0
+    proving = True  #: whether pongs of this client count as receipts
+    overflow: Callable[[], None] | None = None  #: called once the client is too slow to be kept
 
     def _init(self, maxsize: int) -> None:  # noqa: ARG002 (the base's; the bound is in characters)
         self._queue: OrderedDict[object, Any] = OrderedDict()
@@ -33,6 +36,8 @@ class SendQueue(asyncio.Queue[Any]):
             self._unproven = []
         self._queue[getattr(item, "key", None) or object()] = item
         self.size += _weight(item)
+        if self.size > LIMIT and self.overflow is not None:
+            self.overflow()
 
     def _get(self) -> Any:
         _, item = self._queue.popitem(last=False)
@@ -52,7 +57,7 @@ class SendQueue(asyncio.Queue[Any]):
 
     def expect(self, view: str) -> None:
         """Notes that ``view`` was queued; where its receipt matters, a barrier is due."""
-        proof = proof_of(view)
+        proof = proof_of(view) if self.proving else None
         if proof is not None:
             self._unproven.append(proof)
 
@@ -69,11 +74,6 @@ class SendQueue(asyncio.Queue[Any]):
         """A pong came: what it proves. (One that nobody asked for proves nothing.)"""
         return self._barriers.popleft() if self._barriers else []
 
-    @property
-    def overfull(self) -> bool:
-        """Whether the client is too slow to be kept."""
-        return self.size > LIMIT
-
 
 class _Frame(packet.Packet):  # type: ignore[misc]  # engineio ships no types
     """A message, encoded already; ``key``: the job whose later views may take its place."""
@@ -85,4 +85,5 @@ class _Frame(packet.Packet):  # type: ignore[misc]  # engineio ships no types
 
 
 def _weight(item: Any) -> int:
-    return len(item.encode_cache) if isinstance(item, _Frame) else 0
+    text = getattr(item, "encode_cache", None) or getattr(item, "data", None)
+    return len(text) if isinstance(text, str) else 0

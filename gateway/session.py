@@ -33,14 +33,22 @@ class Resume:
     pid: str | None = None
     offset: str | None = None
     since: str | None = None
+    explicit: bool = False  #: ``receipts: "seen"``: this client's pongs prove nothing
 
     @classmethod
     def from_auth(cls, auth: dict[str, object]) -> Resume:
         """Reads the CONNECT packet's payload; what is malformed counts as absent."""
-        cursors = [c if isinstance(c, str) and CURSOR.fullmatch(c) else None
-                   for c in (auth.get("offset"), auth.get("since"))]  # fmt: skip
         pid = auth.get("pid")
-        return cls(pid if isinstance(pid, str) else None, *cursors)
+        return cls(
+            pid=pid if isinstance(pid, str) else None,
+            offset=_cursor(auth.get("offset")),
+            since=_cursor(auth.get("since")),
+            explicit=auth.get("receipts") == "seen",
+        )
+
+
+def _cursor(text: object) -> str | None:
+    return text if isinstance(text, str) and CURSOR.fullmatch(text) else None
 
 
 class Session:
@@ -65,6 +73,7 @@ class Session:
 
         Raises StoreUnavailable.
         """
+        self._queue.proving = not resume.explicit
         await self._hub.join(self.user, self)
         recover = resume.offset if owns_pid(self.user, resume.pid) else None
         feed = await self._db.do(store.feed(self.user, recover or resume.since))
@@ -101,9 +110,6 @@ class Session:
         self._seq, self._cursor = seq, f"{epoch}:{seq}"
         self._queue.offer(frame)
         self._queue.barrier()
-        if self._queue.overfull:
-            log.info("socket.too_slow", user=self.user)
-            self._cut()
 
     def resync(self) -> None:
         """Events may have been missed: holds what comes until the feed has told them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -16,18 +17,19 @@ from gateway.auth import Identity, Tokens
 from gateway.background import spawn
 from gateway.engine import Server
 from gateway.hub import Hub
-from gateway.problems import Problem, bad_request, internal, problem_of
+from gateway.problems import Problem, bad_request, problem_of, unforeseen
 from gateway.session import Resume, Session
 from gateway.submit import Submissions
 from ringback import store
 from ringback.connection import AsyncStore
 from ringback.errors import RingbackError, StoreUnavailable
-from ringback.keys import is_job_id, uuid7
+from ringback.keys import is_job_id
 
 log = structlog.get_logger(__name__)
 
 PRESENCE = 25_000  #: ms that a connection counts without being renewed
 RENEW_EVERY = 10.0  #: seconds
+LONGEST = 7 * 86_400.0  #: seconds that a socket lives, however long its token does
 OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
 
 Ack = dict[str, Any]
@@ -79,10 +81,17 @@ class Sockets:
             log.warning("socket.not_opened", reason=str(error))
             cut()
             raise Refused("unavailable") from None
+        except Exception:
+            log.exception("socket.unforeseen")
+            cut()
+            raise
         if not self.server.alive(eio_sid):
             self._gone(eio_sid)  # hard disconnect: the transport broke while the feed was read
             raise Refused("gone")
         self.server.greet(eio_sid, session.pid, session.start)
+        # the stock client comes back by itself and shows a token again
+        lifetime = min(identity.expires - time.time(), LONGEST)
+        asyncio.get_running_loop().call_later(lifetime, cut)
 
     async def _disconnect(self, sid: str, _: str) -> None:
         self._identities.pop(sid, None)
@@ -125,8 +134,8 @@ class Sockets:
             except RingbackError as error:
                 problem = problem_of(error)
             except Exception:
-                problem = _unforeseen()
-            return {"ok": False, "problem": (problem or _unforeseen()).body}
+                problem = unforeseen()
+            return {"ok": False, "problem": (problem or unforeseen()).body}
 
         return handle
 
@@ -177,9 +186,3 @@ class Sockets:
             await self._db.do(store.presence(user, PRESENCE, *connections))
         except StoreUnavailable as error:
             log.warning("presence.not_renewed", reason=str(error))
-
-
-def _unforeseen() -> Problem:
-    reference = uuid7()
-    log.exception("socket.unforeseen", ref=reference)
-    return internal(reference)

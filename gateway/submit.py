@@ -11,6 +11,7 @@ from ringback import submission
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.connection import AsyncStore
+from ringback.declare import NAME
 from ringback.doorbell import Doorbells
 from ringback.job import Owner
 from ringback.submission import Defaults, Request
@@ -42,16 +43,16 @@ class Submissions:
 
 def _request(owner: Owner, data: Any, key: str | None) -> Request:
     if not isinstance(data, dict):
-        raise bad_request("body", data, 'must be a JSON object: {"type": …, "params": {…}}')
+        raise bad_request("body", None, 'must be a JSON object: {"type": …, "params": {…}}')
     unknown = sorted(set(data) - FIELDS)
     if unknown:
-        raise bad_request(unknown[0], data[unknown[0]], f"is unknown; known: {', '.join(FIELDS)}")
+        raise bad_request(unknown[0], None, f"is unknown; known: {', '.join(FIELDS)}")
     kind, params = data.get("type"), data.get("params") or {}
     key = key or data.get("idempotency_key")
-    if not isinstance(kind, str):
-        raise bad_request("type", kind, "must be the name of a job type (GET /api/v1/types)")
+    if not (isinstance(kind, str) and NAME.fullmatch(kind)):
+        raise bad_request("type", None, "must be the name of a job type (GET /api/v1/types)")
     if not isinstance(params, dict):
-        raise bad_request("params", params, "must be an object")
-    if key is not None and not isinstance(key, str):
-        raise bad_request("idempotency_key", key, "must be a string")
+        raise bad_request("params", None, "must be an object")
+    if key is not None and not (isinstance(key, str) and key.isprintable()):
+        raise bad_request("idempotency_key", None, "must be text of printable characters")
     return Request(type=kind, owner=owner, params=params, idempotency_key=key)

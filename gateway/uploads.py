@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import orjson
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 
 from gateway.api import Api, json
 from gateway.problems import Problem, bad_request
@@ -92,16 +92,27 @@ class Uploads:
 async def _source(request: web.Request) -> tuple[str, AsyncIterator[bytes]]:
     if request.content_type != "multipart/form-data":
         return _name(request.query.get("name")), request.content.iter_chunked(CHUNK)
-    reader = await request.multipart()
-    async for part in reader:
-        if isinstance(part, BodyPartReader) and part.name == "file":
-            return _name(part.filename), _part(part)
+    try:
+        reader = await request.multipart()
+        async for part in reader:
+            if isinstance(part, BodyPartReader) and part.name == "file":
+                return _name(part.filename), _part(reader, part)
+    except ValueError:
+        raise _cut_short() from None
     raise bad_request("file", None, "is missing: send the file as the form's part `file`")
 
 
-async def _part(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(CHUNK):
-        yield chunk
+async def _part(reader: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await part.read_chunk(CHUNK):
+            yield chunk
+        await reader.next()  # raises where the closing boundary is missing: half a file
+    except ValueError:
+        raise _cut_short() from None
+
+
+def _cut_short() -> Problem:
+    return bad_request("body", None, "isn't a whole multipart form; send the file again")
 
 
 def _name(name: str | None) -> str:

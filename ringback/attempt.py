@@ -13,7 +13,14 @@ import structlog
 from ringback import files, store
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
-from ringback.errors import JobCancelled, JobNotFound, LeaseLost, StoreUnavailable, WorkerStopping
+from ringback.errors import (
+    JobCancelled,
+    JobError,
+    JobNotFound,
+    LeaseLost,
+    StoreUnavailable,
+    WorkerStopping,
+)
 from ringback.failure import Failure, failure_of
 from ringback.job import Job, Policy, Result, State
 from ringback.keeper import Keeper
@@ -114,7 +121,10 @@ def _hand_back(job: Job) -> Job:
 def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
     ref = f"{job.id[-12:]}.{job.attempt}"
     failure = failure_of(error, ref)
-    log.warning("attempt.failed", job=job.id, ref=ref, code=failure.code, exc_info=error)
+    if isinstance(error, JobError):  # foreseen by the job's author; the user is told what to do
+        log.info("attempt.failed", job=job.id, ref=ref, code=failure.code)
+    else:
+        log.error("attempt.failed", job=job.id, ref=ref, reason=f"ref {ref}", exc_info=error)
     return lambda j: _fail_or_retry(j, failure)
 
 

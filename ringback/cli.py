@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import uuid
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,17 @@ app.add_typer(jobs_app, name="jobs")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 DEMO = "demo@example.com"
+
+
+class Role(StrEnum):
+    """What a token's owner may do."""
+
+    USER = "user"
+    SUPPORT = "support"
+    OPERATOR = "operator"
+    AUTHOR = "author"
+
+
 User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
 
 
@@ -92,11 +104,11 @@ def inbox(port: Annotated[int, typer.Option(min=1, max=65535)]) -> None:
 @app.command()
 def token(
     user: User = DEMO,
-    role: Annotated[list[str] | None, typer.Option(help="user, support, operator, author")] = None,
+    role: Annotated[list[Role] | None, typer.Option(help="may be repeated")] = None,
     hours: Annotated[int, typer.Option(min=1, help="how long it is good for")] = 24,
 ) -> None:
     """Print a token for a user."""
-    print(_token(load_settings(), user, role, hours))
+    print(_token(load_settings(), user, [r.value for r in role or []], hours))
 
 
 @app.command()
@@ -157,6 +169,8 @@ def _store() -> Store:
 
 
 def _owner(user: str) -> Owner:
+    if not user.strip():
+        raise RingbackError("--user '': must be an email address or a user's id")
     if "@" in user:
         return Owner(id=_user_id(user), email=user)
     return Owner(id=user)

@@ -94,7 +94,7 @@ def submit(job_type: str, *, owner: Owner, **request: Any) -> Job:
 def ring(doorbells: Doorbells, job: Job) -> None:
     """Rings; a broker that is away only costs time, since the supervisor rings again."""
     try:
-        doorbells.job(job.id, job.spec.policy.queue)
+        doorbells.job(job.id, job.spec.type)
     except (redis.RedisError, dramatiq.BrokerConnectionError) as error:
         log.warning("doorbell.lost", job=job.id, reason=str(error))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from ringback.job import Policy
 from ringback.submission import FILE_FORMAT
 
 JobFunction = Callable[..., Any]
+NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}", re.ASCII)
 
 _FILE_SCHEMA = {"type": "string", "format": FILE_FORMAT, "description": "An uploaded file's id"}
 _FILE_ID = Annotated[str, WithJsonSchema(_FILE_SCHEMA)]
@@ -53,18 +55,22 @@ def job(
     max_attempts: int = 5,
     unit: str = "items",
     steps: int | None = None,
-    queue: str = "default",
     receipt: Literal["pong", "seen"] = "pong",
     grace_absent: float | None = None,
     grace_present: float | None = None,
 ) -> Callable[[JobFunction], DeclaredJob]:
-    """Declares a job type: ``def import_csv(run: Run, *, file: File, table: str) -> Result``.
+    """Declares a job type. Its name is also the name of its queue, so that a worker hears only of
+    jobs that it can do: ``def import_csv(run: Run, *, file: File, table: str) -> Result``.
 
     ``title`` may name params (``"Import of {file.name}"``). ``idempotent``: running it again
     after a crash is safe. ``steps``: how many ``run.step`` there are, if fixed. ``grace_*``:
     seconds that an email waits for a receipt. ``receipt="seen"``: only an explicit ``seen``
-    from the app counts as one. Raises TypeError for a signature that can't take params.
+    from the app counts as one. Raises ValueError for a name with other characters than
+    letters, digits, ``.``, ``_`` and ``-``, TypeError for a signature that can't take params.
     """
+
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
 
     def declare(function: JobFunction) -> DeclaredJob:
         kind = JobType(
@@ -73,7 +79,7 @@ def job(
             description=inspect.getdoc(function) or "",
             params=_schema(name, function),
             policy=Policy(
-                queue=queue, unit=unit, steps=steps, idempotent=idempotent,
+                unit=unit, steps=steps, idempotent=idempotent,
                 max_attempts=max_attempts, receipt=receipt,
                 grace_absent=_ms(grace_absent), grace_present=_ms(grace_present),
             ),

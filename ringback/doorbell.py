@@ -26,9 +26,9 @@ class Doorbells:
     def __init__(self, broker: RedisBroker) -> None:
         self._broker = broker
 
-    def job(self, job_id: str, queue: str) -> None:
-        """Tells the workers of ``queue`` that a job waits. Raises dramatiq's connection errors."""
-        self._ring(RUN, queue, job_id)
+    def job(self, job_id: str, job_type: str) -> None:
+        """Tells the workers that do this type of job. Raises dramatiq's connection errors."""
+        self._ring(RUN, job_type, job_id)
 
     def mail(self, user: str) -> None:
         """Tells the mailers that a user has due notices."""

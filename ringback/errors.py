@@ -93,6 +93,11 @@ class IllegalTransition(RingbackError):
     """The state machine has no such edge; a bug in the caller, never shown to users."""
 
 
+def whole(text: str) -> str:
+    """``text`` without halves of surrogate pairs, which no JSON or UTF-8 can carry."""
+    return text.encode(errors="replace").decode()
+
+
 class JobError(RingbackError):
     """What a job function raises to end its job with words that the user can act on.
 
@@ -112,9 +117,9 @@ class JobError(RingbackError):
         value: object = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = whole(message)
         self.code = code or type(self).default_code
-        self.action = action
+        self.action = whole(action)
         self.field = field
         self.value = value
 
@@ -164,8 +169,8 @@ class ItemError(JobError):
         example: str = "",
     ) -> None:
         super().__init__(message, code=code, action=action)
-        self.one = one
-        self.example = example
+        self.one = one if one is None else whole(one)
+        self.example = whole(example)
 
 
 class Interrupted(BaseException):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 
-from ringback.errors import InputError, ItemError
+from ringback.errors import InputError, ItemError, whole
 from ringback.job import Counts, Outcome, Problem
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ class Item(Generic[T]):
     def _mark(self, outcome: Outcome, flaw: ItemError) -> None:
         if not self.marked:
             self.marked = True
-            self._tally.add(outcome, flaw, flaw.example or self._named())
+            self._tally.add(outcome, flaw, flaw.example or whole(self._named()))
 
     def _named(self) -> str:
         if self._key is None:

@@ -79,7 +79,6 @@ class Policy:
     Times are milliseconds. ``grace_*`` None: the installation's setting.
     """
 
-    queue: str = "default"
     unit: str = "items"
     steps: int | None = None
     idempotent: bool = False
@@ -196,7 +195,7 @@ class Notice:
         return self.state in ("waiting", "sending", "delayed")
 
 
-SEEN = "Seen on the page, so no email was needed."
+SEEN = "Seen live, so no email was needed."
 NO_ADDRESS = "There is no email address for this user."
 CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
 

@@ -33,5 +33,8 @@ def set_up(*, verbose: bool = False) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+    # what goes wrong in a handler is logged by the gateway itself, with a reference; the rest is
+    # bad HTTP of which it would quote headers
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     # it tells each refused or late ring as a warning; for us these are everyday
     logging.getLogger("dramatiq").setLevel(logging.ERROR)

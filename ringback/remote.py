@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from ringback.errors import RingbackError
 from ringback.job import TERMINAL, State
 from ringback.view import JobView
 
-RECEIPT_WITHIN = 2.0  #: seconds
 NEWS_WITHIN = 60.0  #: seconds without any event after which the job is fetched
 
 
@@ -74,9 +73,8 @@ class Remote:
             if view["id"] == job["id"] and view["version"] > job["version"]:
                 job = view
                 yield job
-        with suppress(TimeoutError):
-            # the receipt is on its way; whoever leaves before it counts as not having been there
-            yield await asyncio.wait_for(self._views.get(), RECEIPT_WITHIN)
+        await self._socket.call("seen", {"id": job["id"], "version": job["version"]})
+        yield await self.show(job["id"])
 
     async def _next(self, job_id: str) -> JobView:
         try:

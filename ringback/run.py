@@ -21,6 +21,7 @@ from ringback.errors import (
     JobCancelled,
     LeaseLost,
     StoreUnavailable,
+    whole,
 )
 from ringback.files import File
 from ringback.item import Item, Key, Tally
@@ -92,13 +93,14 @@ class Run:
     def message(self, text: str) -> None:
         """What is going on, in a few words for the user."""
         self.checkpoint()
-        self._message = text
+        self._message = whole(text)
 
     @contextmanager
     def step(self, name: str, *, cancellable: bool = True) -> Iterator[None]:
         """A named part of the job."""
         self.checkpoint()
         index = 1 if self._step is None else self._step.index + 1
+        name = whole(name)
         self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
         self._message, self._cancellable = name, cancellable
         try:
@@ -166,13 +168,13 @@ class Run:
         target.parent.mkdir(parents=True, exist_ok=True)
         size = path.stat().st_size
         shutil.move(path, target)
-        file = File(id=file_id, name=name, size=size, content_type=content_type, path=target)
+        file = File(id=file_id, name=whole(name), size=size, content_type=content_type, path=target)
         self._db.do(files.record(self.owner.id, file), patience=LAST_WRITE)
         return Link(label, file.url)
 
     def result(self, summary: str, links: Sequence[Link] = ()) -> Result:
         """What the function returns: one sentence, and links."""
-        return Result(summary, tuple(links))
+        return Result(whole(summary), tuple(Link(whole(x.label), x.url) for x in links))
 
     # -- the worker's side
 

@@ -152,8 +152,9 @@ class Settings(BaseSettings):
             return path.read_text().strip()
         except OSError as error:
             raise SettingsError(
-                f"RINGBACK_JWT_SECRET isn't set and {path} can't be read ({error.strerror}). "
-                "Set it to a random secret: openssl rand -hex 32"
+                f"RINGBACK_JWT_SECRET isn't set and {path.resolve()} can't be read "
+                f"({error.strerror}). Run this in the folder of `make up`, or set it to a random "
+                "secret: openssl rand -hex 32"
             ) from None
 
     def _embedded(self) -> Any:
@@ -162,8 +163,9 @@ class Settings(BaseSettings):
             return orjson.loads(path.read_bytes())
         except OSError:
             raise SettingsError(
-                f"RINGBACK_STORE_URL isn't set and no embedded store is running ({path} is "
-                "missing). Start one with `make up`, or set it to redis://host:port/0"
+                "RINGBACK_STORE_URL isn't set and no embedded store is running here "
+                f"({path.resolve()} is missing). Run this in the folder of `make up`, while that "
+                "is on, or set it to redis://host:port/0"
             ) from None
 
 

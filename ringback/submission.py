@@ -23,6 +23,10 @@ from ringback.store import Submitted
 FILE_FORMAT = "ringback-file"  #: JSON Schema ``format`` of a param that is a file's id
 TITLE_LENGTH = 200
 KEY_LENGTH = 255
+_KINDS = {
+    "string": "text", "integer": "a whole number", "number": "a number", "array": "a list",
+    "object": "an object", "boolean": "true or false", "null": "null",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
     IdempotencyMismatch.
     """
     _check_key(request.idempotency_key)
+    mark = fingerprint(request)  # first: all that follows may then rely on params that can be kept
     kind = yield from catalog.find(request.type)
     check(kind, request.params)
     named = yield from _with_files(kind, request, defaults.data_dir)
@@ -58,12 +63,16 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
         id=new_job_id(request.owner.id), type=kind.name, title=_title(kind.title, named),
         owner=request.owner, params=dict(request.params), policy=_policy(kind, defaults),
     )  # fmt: skip
-    return (yield from store.submit(spec, request.idempotency_key, fingerprint(request)))
+    return (yield from store.submit(spec, request.idempotency_key, mark))
 
 
 def fingerprint(request: Request) -> str:
     """Equal for equal work: a hash of the type and the params."""
-    wanted = orjson.dumps([request.type, request.params], option=orjson.OPT_SORT_KEYS)
+    try:
+        wanted = orjson.dumps([request.type, request.params], option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # orjson: the depth limit, or half a surrogate pair
+        message = "can't be kept: use at most 250 levels, and only whole Unicode characters"
+        raise InvalidParams([FieldError("params", None, message)]) from None
     return hashlib.sha256(wanted).hexdigest()
 
 
@@ -156,5 +165,14 @@ def _field_errors(error: Any) -> list[FieldError]:
 
 
 def _fault(error: Any) -> str:
-    # of a choice ("text or null") the library only says that none fits
-    return "; or ".join(map(_fault, error.context)) if error.context else str(error.message)
+    if error.context:  # of a choice ("text or null") the library only says that none fits
+        options = [e for e in error.context if e.schema.get("type") != "null"]
+        return "; or ".join(_fault(e) for e in options)
+    match error.validator:
+        case "type":
+            return f"must be {_KINDS.get(error.validator_value, error.validator_value)}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, error.validator_value))}"
+        case "pattern":
+            return f"must be {error.schema.get('description', error.validator_value)}"
+    return str(error.message)

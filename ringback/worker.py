@@ -106,7 +106,7 @@ def _declare_actors(
     for actor in declared.actors.values():
         function = actor.make(settings, db)
         dramatiq.actor(actor_name=actor.name, queue_name=actor.queue, broker=broker)(function)
-    queues = sorted({d.kind.policy.queue for d in declared.jobs.values()})
+    queues = sorted(declared.jobs)
     if queues:
         hear = dramatiq.actor(actor_name=doorbell.RUN, queue_name=queues[0], broker=broker)
         hear(attempts.run)

@@ -21,7 +21,7 @@ BUSY = 300
 #: KiB of page cache for the staged rows (their key's index wants it) and for the table.
 CACHE = 32_000
 
-_TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+TABLE_NAME = "[A-Za-z][A-Za-z0-9_]{0,62}"
 _IMPORTS = """
 CREATE TABLE IF NOT EXISTS main._ringback_imports (
     job_id TEXT PRIMARY KEY, table_name TEXT, added INTEGER, table_rows INTEGER, columns TEXT,
@@ -48,7 +48,7 @@ def owner_database(data_dir: Path, owner_id: str) -> Path:
 
 def check_table_name(table: str) -> None:
     """Raises InputError unless ``table`` can name a table."""
-    if not _TABLE_NAME.fullmatch(table):
+    if not re.fullmatch(TABLE_NAME, table):
         reason = f"“{shown(table)}” can't be the name of a table."
     elif table.lower().startswith("sqlite_"):  # https://www.sqlite.org/lang_createtable.html
         reason = f"“{table}” can't be the name of a table: SQLite keeps “sqlite_…” for itself."

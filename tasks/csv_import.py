@@ -9,19 +9,28 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import starmap
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ringback.declare import job
 from ringback.files import File
 from ringback.item import Item
 from ringback.job import Link, Result
 from ringback.run import Run
-from tasks.csv_database import Imported, check_table_name, owner_database, recorded
+from tasks.csv_database import TABLE_NAME, Imported, check_table_name, owner_database, recorded
 from tasks.csv_file import CsvFile, Record, open_csv
 from tasks.csv_rejected import Rejections
 from tasks.csv_rules import Kind, Problem, Rejection, Row, Rules
 from tasks.csv_table import TableImport, Target, open_table
 
+TableName = Annotated[
+    str,
+    Field(
+        pattern=f"^{TABLE_NAME}$",
+        description="a table's name: a letter, then up to 62 letters, digits or _, like customers",
+    ),
+]
 #: Rows, and characters of values, that go to SQLite at once; the second bounds memory.
 BATCH_ROWS = 500
 BATCH_SIZE = 1 << 21
@@ -41,7 +50,7 @@ def import_csv(
     run: Run,
     *,
     file: File,
-    table: str,
+    table: TableName,
     key: str | None = None,
     required: list[str] | None = None,
     types: dict[str, Kind] | None = None,

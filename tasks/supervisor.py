@@ -24,7 +24,7 @@ from ringback.settings import Settings
 log = structlog.get_logger(__name__)
 
 TICK = 0.5  #: seconds between two looks
-UNHEARD = 1_000  #: rings for mailers that may pile up while no mailer runs
+UNHEARD = 1_000  #: rings that may pile up in a queue while nobody hears them
 
 
 class Supervisor:
@@ -58,16 +58,15 @@ class Supervisor:
             return
         log.info("supervisor.moved", job=job_id, why=why, state=job.state.value)
         if job.state is State.QUEUED:
-            self._doorbells.job(job_id, job.spec.policy.queue)
+            self._doorbells.job(job_id, job.spec.type)
 
     def _ring_again(self, job_id: str) -> None:
         try:
             job = self._db.do(store.load(job_id))
         except JobNotFound:
             return
-        queue = job.spec.policy.queue
-        # while rings wait unheard, the workers are busy and more rings would only pile up
-        if job.state is State.QUEUED and not self._doorbells.waiting(queue):
+        queue = job.spec.type
+        if job.state is State.QUEUED and self._doorbells.waiting(queue) < UNHEARD:
             self._doorbells.job(job_id, queue)
 
 

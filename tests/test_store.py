@@ -485,7 +485,7 @@ def test_the_history_tells_what_mattered_and_not_every_step(db: Store) -> None:
         ("its time has come", 9, 1),
         ("a worker claims it", 10, 2),
         ("all items fine", 11, 2),
-        ("email skipped: Seen on the page, so no email was needed.", 12, 2),
+        ("email skipped: Seen live, so no email was needed.", 12, 2),
     ]
     assert entries[2]["error"]["code"] == "bank_away"
     assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)

@@ -113,7 +113,7 @@ class Life(RuleBasedStateMachine):
         for user in ADDRESSED:
             for _ in range(4):
                 if self._members(key(partition_of(user), "outbox", user)):
-                    self._deliver_with(user, "fine", False, None)
+                    self._deliver_with(user, "fine")
         self.it_holds()
         assert self.waiting() == []
 
@@ -301,7 +301,7 @@ class Life(RuleBasedStateMachine):
     @rule(which=recent, weather=st.sampled_from(WEATHERS), twice=st.booleans())
     def deliver(self, which: int, weather: str, twice: bool) -> None:
         """A mailer writes to a user."""
-        self._deliver_with(pick(self.waiting(), which), weather, twice, None)
+        self._deliver_with(pick(self.waiting(), which), weather, twice=twice)
 
     @precondition(lambda self: self.waiting())
     @rule(
@@ -309,7 +309,7 @@ class Life(RuleBasedStateMachine):
     )
     def die_while_delivering(self, which: int, weather: str, at: int, late: bool) -> None:
         """A mailer dies before or after one of its calls to the store."""
-        self._deliver_with(pick(self.waiting(), which), weather, False, Fault(at, die, late))
+        self._deliver_with(pick(self.waiting(), which), weather, Fault(at, die, late), breaks=True)
 
     @precondition(lambda self: self.waiting())
     @rule(
@@ -320,7 +320,7 @@ class Life(RuleBasedStateMachine):
         """A mailer sleeps so long that another takes over, then goes on."""
         user = pick(self.waiting(), which)
         fault = Fault(at, partial(self._take_over, user, then), late=False)
-        self._deliver_with(user, weather, False, fault)
+        self._deliver_with(user, weather, fault, breaks=True)
 
     @precondition(lambda self: self.waiting())
     @rule(which=recent, weather=st.sampled_from(WEATHERS), at=st.integers(0, 10))
@@ -331,9 +331,12 @@ class Life(RuleBasedStateMachine):
             for job_id in self.ended():
                 self.do(store.update(job_id, lambda j: j.received(j.version, "seen")))
 
-        self._deliver_with(pick(self.waiting(), which), weather, False, Fault(at, receive, False))
+        self._deliver_with(pick(self.waiting(), which), weather, Fault(at, receive, False))
 
-    def _deliver_with(self, user: str, weather: str, twice: bool, fault: Fault | None) -> None:
+    def _deliver_with(
+        self, user: str, weather: str, fault: Fault | None = None, *,
+        breaks: bool = False, twice: bool = False,
+    ) -> None:  # fmt: skip
         self.office.weather = weather
         self._grace_passes(user)
         mailer = Wire(self.url, self.commits)
@@ -342,8 +345,10 @@ class Life(RuleBasedStateMachine):
         with suppress(Died):
             self._deliver(mailer, user)
         mailer.close()
-        if weather == "answer lost" or (fault is not None and mailer.fault is None):
-            self._in_doubt(taken)
+        if weather == "answer lost" or (breaks and mailer.fault is None):
+            # nobody may know of these that they were taken
+            told = [job_id for _, jobs in self.office.taken[taken:] for job_id in jobs]
+            self.doubtful.update(told)
 
     def _take_over(self, user: str, weather: str, fault: Fault | None = None) -> None:
         self.office.weather, before = weather, self.office.weather
@@ -357,10 +362,6 @@ class Life(RuleBasedStateMachine):
             elsewhere.submit(self._deliver, other, user).result()
         other.close()
         self.office.weather = before
-
-    def _in_doubt(self, taken: int) -> None:
-        """No mailer may know of these that they were taken."""
-        self.doubtful.update(job_id for _, told in self.office.taken[taken:] for job_id in told)
 
     def _deliver(self, db: Store, user: str) -> None:
         url = f"smtp://127.0.0.1:{self.office.port}"
@@ -579,7 +580,8 @@ def test_a_mailer_that_slept_leaves_the_conclusion_to_whoever_took_over(
     with lives() as life:
         two_jobs_end(life)
         take_over = partial(life._take_over, "ann", "fine", Fault(at, die, late=False))
-        life._deliver_with("ann", "refused after DATA", False, Fault(7, take_over, late=False))
+        asleep = Fault(7, take_over, late=False)
+        life._deliver_with("ann", "refused after DATA", asleep, breaks=True)
     assert {job.notice.state for job in map(life.load, life.ids) if job.notice} == {"sent"}
 
 

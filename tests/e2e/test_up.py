@@ -152,7 +152,7 @@ def test_the_demo_shows_an_end_on_the_page_and_one_by_email(tmp_path: Path) -> N
     process = Up(tmp_path, "--demo")
     process.says("Both jobs are on the page too.", within=120)
     told = process.log
-    assert "Email: skipped. Seen on the page" in told
+    assert "Email: skipped. Seen live" in told
     assert "Email: sent." in told
     assert "To: away@example.com" in told
     assert "customers.csv" in told[told.index("Subject:") :]

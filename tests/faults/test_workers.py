@@ -50,9 +50,9 @@ def worker(new_worker: Callable[[], Process]) -> Process:
     return new_worker()
 
 
-def _submit(rig: Rig, job_type: str, **params: Any) -> str:
+def _submit(rig: Rig, job_type: str, user: str = "ann", **params: Any) -> str:
     with Client(rig.settings) as client:
-        return client.submit(job_type, owner=Owner(id="ann"), params=params).id
+        return client.submit(job_type, owner=Owner(id=user), params=params).id
 
 
 def _attempts(tally: Path) -> list[int]:
@@ -159,13 +159,20 @@ def test_a_ring_that_comes_many_times_is_one_attempt(
     assert story(rig, job_id).count("a worker claims it") == 1
 
 
-def test_a_lost_doorbell_is_rung_again(rig: Rig, worker: Process, tmp_path: Path) -> None:
-    tally, broker = tmp_path / "tally", new_broker(rig.settings.broker)
+def test_all_lost_doorbells_are_rung_again(rig: Rig, worker: Process, tmp_path: Path) -> None:
+    tally, doorbells = tmp_path / "tally", Doorbells(new_broker(rig.settings.broker))
     worker.freeze()
-    job_id = _submit(rig, "test.count", to=1, tally=str(tally))
-    broker.client.flushdb()
+    jobs = [_submit(rig, "test.count", user=user, to=1, tally=str(tally)) for user in "abcdefgh"]
+    _forget_rings(rig)
+    for job_id in jobs:
+        assert job_of(rig, job_id).state is State.QUEUED
+        make_due(rig, "doorbell", job_id)
+    until(lambda: doorbells.waiting("default") == len(jobs), what="one ring for each job")
     worker.thaw()
-    assert job_of(rig, job_id).state is State.QUEUED
-    make_due(rig, "doorbell", job_id)
-    ended(rig, job_id)
-    assert _attempts(tally) == [1]
+    for job_id in jobs:
+        ended(rig, job_id)
+    assert _attempts(tally) == [1] * len(jobs)
+
+
+def _forget_rings(rig: Rig) -> None:
+    new_broker(rig.settings.broker).client.flushdb()
