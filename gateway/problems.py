@@ -23,6 +23,7 @@ from ringback.keys import uuid7
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 2  #: seconds
+SHOWN = 200  #: characters of a wrong value
 
 
 class Problem(RingbackError):
@@ -46,7 +47,8 @@ class Problem(RingbackError):
         }  # fmt: skip
         if errors:
             self.body["errors"] = [
-                {"field": e.field, "value": e.value, "message": e.message} for e in errors
+                {"field": _short(e.field), "value": _short(e.value), "message": e.message}
+                for e in errors
             ]
 
     def response(self) -> web.Response:
@@ -55,6 +57,16 @@ class Problem(RingbackError):
             body=orjson.dumps(self.body, default=str), status=self.status, headers=self.headers,
             content_type="application/problem+json",
         )  # fmt: skip
+
+
+def _short(value: Any) -> Any:
+    """The value as it came if it is small; a large one would be sent back to where it came from."""
+    try:
+        if len(orjson.dumps(value)) <= SHOWN:
+            return value
+    except TypeError:  # too deep for orjson, or half a surrogate pair
+        return None
+    return f"{str(value)[:SHOWN]}…"
 
 
 def problem_of(error: Exception) -> Problem | None:

@@ -43,16 +43,16 @@ class Submissions:
 
 def _request(owner: Owner, data: Any, key: str | None) -> Request:
     if not isinstance(data, dict):
-        raise bad_request("body", None, 'must be a JSON object: {"type": …, "params": {…}}')
+        raise bad_request("body", data, 'must be a JSON object: {"type": …, "params": {…}}')
     unknown = sorted(set(data) - FIELDS)
     if unknown:
-        raise bad_request(unknown[0], None, f"is unknown; known: {', '.join(FIELDS)}")
+        raise bad_request(unknown[0], data[unknown[0]], f"is unknown; known: {', '.join(FIELDS)}")
     kind, params = data.get("type"), data.get("params") or {}
     key = key or data.get("idempotency_key")
     if not (isinstance(kind, str) and NAME.fullmatch(kind)):
-        raise bad_request("type", None, "must be the name of a job type (GET /api/v1/types)")
+        raise bad_request("type", kind, "must be the name of a job type (GET /api/v1/types)")
     if not isinstance(params, dict):
-        raise bad_request("params", None, "must be an object")
+        raise bad_request("params", params, "must be an object")
     if key is not None and not (isinstance(key, str) and key.isprintable()):
-        raise bad_request("idempotency_key", None, "must be text of printable characters")
+        raise bad_request("idempotency_key", key, "must be text of printable characters")
     return Request(type=kind, owner=owner, params=params, idempotency_key=key)

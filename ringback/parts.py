@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from threading import Event
 
 import structlog
 import uvloop
 from aiohttp import web
 
 from gateway.app import make_app
-from ringback import floor
+from ringback import floor, signals
 from ringback.errors import SettingsError
 from ringback.settings import Settings
 from tasks.inbox import Inbox
@@ -30,11 +29,9 @@ def run_gateway(settings: Settings) -> None:
 
 def run_supervisor(settings: Settings) -> None:
     """Supervises until SIGTERM or SIGINT."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     floor.check(settings.store)
-    supervise(settings, stop)
+    signals.block()
+    supervise(settings, signals.wait_for)
 
 
 def run_inbox(settings: Settings, port: int) -> None:

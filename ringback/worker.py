@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event
 from types import ModuleType
 from typing import Any
 
 import dramatiq
 import structlog
 
-from ringback import catalog, doorbell, floor
+from ringback import catalog, doorbell, floor, signals
 from ringback.attempt import Attempts
 from ringback.client import ring
 from ringback.connection import Store
@@ -88,10 +86,11 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     _declare_actors(broker, declared, attempts, settings, db)
     worker = dramatiq.Worker(broker, worker_threads=settings.threads, worker_timeout=POLL)
     worker.queue_prefetch = settings.threads  # a dead worker's prefetched rings are late rings
+    signals.block()
     keeper.start()
     worker.start()
     log.info("worker.ready", jobs=sorted(declared.jobs), actors=sorted(declared.actors))
-    _wait_for_signal()
+    signals.wait()
     keeper.drain()
     worker.stop(timeout=STOP_WITHIN)
     for job in attempts.handed_back:  # not earlier: this worker would hear the rings itself
@@ -112,14 +111,6 @@ def _declare_actors(
         hear(attempts.run)
     for queue in queues:
         broker.declare_queue(queue)
-
-
-def _wait_for_signal() -> None:
-    asked = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    while not asked.wait(3600):
-        pass
 
 
 def exit_now(status: int) -> None:

@@ -7,7 +7,6 @@ up again if that one dies before it is done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event
 
 import dramatiq
 import redis
@@ -78,11 +77,12 @@ def _again(job: Job) -> Job:
     return job.due_again() if job.state is State.RETRYING else job
 
 
-def supervise(settings: Settings, stop: Event) -> None:
-    """Looks twice a second until ``stop`` is set; a store or broker that is away is waited for."""
+def supervise(settings: Settings, stopped: Callable[[float], bool]) -> None:
+    """Looks twice a second until ``stopped`` (which waits so many seconds) says so; a store or
+    broker that is away is waited for."""
     supervisor = Supervisor(Store(settings.store), Doorbells(new_broker(settings.broker)))
     log.info("supervisor.ready")
-    while not stop.wait(TICK):
+    while not stopped(TICK):
         try:
             supervisor.look()
         except (StoreUnavailable, redis.RedisError, dramatiq.BrokerConnectionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,13 +14,12 @@ from ringback.job import TERMINAL, TRANSITIONS
 from ringback.settings import PREFIX, Settings
 from tests.rig import ROOT, Rig
 
-README = (ROOT / "README.md").read_text()
 
-
-def block(kind: str) -> str:
+def block(kind: str, page: str = "README.md") -> str:
     """The fenced block after ``<!-- test: kind -->``."""
-    found = re.search(rf"<!-- test: {kind} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert found is not None, f"README has no block for {kind}"
+    text = (ROOT / page).read_text()
+    found = re.search(rf"<!-- test: {kind} -->\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert found is not None, f"{page} has no block for {kind}"
     return found[1]
 
 
@@ -29,7 +29,7 @@ def greeting_rig(rig: Rig) -> Rig:
     module = rig.directory / "readme_jobs.py"
     module.write_text(block("python"))
     rig.path = [str(rig.directory)]
-    rig.worker("readme_jobs")
+    rig.worker("readme_jobs", "tasks.csv_import")
     rig.gateway()
     return rig
 
@@ -56,6 +56,18 @@ def test_the_page_example_of_the_readme_shows_a_job_of_the_job_example(greeting_
     job = json.loads(ran.stdout)
     assert (job["state"], job["title"]) == ("succeeded", "Greetings for Ada")
     assert job["result"]["summary"] == "3 letters written"
+
+
+def test_the_commands_of_the_api_page_import_a_file(greeting_rig: Rig) -> None:
+    given = {"GATEWAY": greeting_rig.url, "TOKEN": greeting_rig.token("curl")}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block("sh", "docs/api.md")], cwd=ROOT, check=False,
+        env={**os.environ, **given}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    status, view = (json.loads(line) for line in ran.stdout.replace("}{", "}\n{").splitlines())
+    assert status["id"] == view["id"]
+    assert view["title"] == "Import of customers.csv"
 
 
 def test_the_state_diagram_is_the_state_machine() -> None:

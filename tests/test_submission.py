@@ -105,9 +105,13 @@ def test_every_wrong_param_is_named_with_its_value_and_what_is_wanted(desk: Desk
         "params.speed": 9,
     }
     wanted = {
-        "params.to": "'string'", "params.times": "maximum of 9", "params.mode": "'fast', 'safe'",
-        "params.note": "'string'", "params.rows": "'integer'", "params.speed": "known: file, mode",
-    }  # fmt: skip
+        "params.to": "must be text",
+        "params.times": "maximum of 9",
+        "params.mode": "one of fast, safe",
+        "params.note": "must be text",
+        "params.rows": "a whole number",
+        "params.speed": "known: file, mode",
+    }
     for field, words in wanted.items():
         assert words in errors[field].message
 

@@ -74,7 +74,7 @@ def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:
         (["worker", "no.such.module"], {}, ["'no.such.module'", "@job"]),
         (["worker", "tests.rig"], {}, ["No @job function in tests.rig"]),
         (["submit", "test.none"], {}, ["no job type 'test.none'", "test.count"]),
-        (["submit", "test.count", "--param", "to=x"], {}, ["params.to", "not of type"]),
+        (["submit", "test.count", "--param", "to=x"], {}, ["params.to", "must be a whole number"]),
         (["submit", "test.count", "--param", "to"], {}, ["--param 'to'", "name=value"]),
         (["submit", "test.reads", "--file", "nowhere"], {}, ["--file nowhere", "no such file"]),
         (["jobs", "show", "00-nothing"], {}, ["no job '00-nothing'"]),

@@ -127,7 +127,7 @@ def test_a_body_that_isnt_json_is_told_where(rig: Rig) -> None:
         ({"type": "test.count", "to": 1}, 400, ("to", 1, "is unknown; known:")),
         ({"type": "test.none"}, 422, ("type", "test.none", "Known job types: ")),
         ({"type": "test.count"}, 422, ("params.to", None, "is missing")),
-        ({"type": "test.count", "params": {"to": "x"}}, 422, ("params.to", "x", "not of type")),
+        ({"type": "test.count", "params": {"to": "x"}}, 422, ("params.to", "x", "a whole number")),
         (
             {"type": "test.count", "params": {"to": 1, "too": 2}},
             422, ("params.too", 2, "is unknown; known: "),

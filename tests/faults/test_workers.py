@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from ringback.client import Client
 from ringback.doorbell import Doorbells, new_broker
 from ringback.job import Job, Owner, State
 from tests.e2e.look import ended, job_of, make_due, reached, story
-from tests.rig import Process, Rig, until
+from tests.rig import WITHIN, Process, Rig, until
 
 SOON = 20.0  #: seconds from a worker's death in which its job ends, plus the job's own length
 
@@ -149,10 +150,10 @@ def test_a_ring_that_comes_many_times_is_one_attempt(
     worker.freeze()
     job_id = _submit(rig, "test.count", to=3, pause=0.05, tally=str(tally))
     for _ in range(20):
-        doorbells.job(job_id, "default")
+        doorbells.job(job_id, "test.count")
     worker.thaw()
     ended(rig, job_id)
-    until(lambda: doorbells.waiting("default") == 0, what="all rings are heard")
+    until(lambda: doorbells.waiting("test.count") == 0, what="all rings are heard")
     # rings are heard in order: once the next job has ended, the last of the twenty was, too
     ended(rig, _submit(rig, "test.count", to=1))
     assert _attempts(tally) == [1]
@@ -167,7 +168,7 @@ def test_all_lost_doorbells_are_rung_again(rig: Rig, worker: Process, tmp_path: 
     for job_id in jobs:
         assert job_of(rig, job_id).state is State.QUEUED
         make_due(rig, "doorbell", job_id)
-    until(lambda: doorbells.waiting("default") == len(jobs), what="one ring for each job")
+    until(lambda: doorbells.waiting("test.count") == len(jobs), what="one ring for each job")
     worker.thaw()
     for job_id in jobs:
         ended(rig, job_id)
@@ -176,3 +177,23 @@ def test_all_lost_doorbells_are_rung_again(rig: Rig, worker: Process, tmp_path: 
 
 def _forget_rings(rig: Rig) -> None:
     new_broker(rig.settings.broker).client.flushdb()
+
+
+def test_a_worker_that_is_asked_to_stop_many_times_stops(worker: Process) -> None:
+    for _ in range(50):
+        worker.popen.send_signal(signal.SIGTERM)
+    assert worker.popen.wait(WITHIN) == 0
+
+
+def test_a_ring_waits_for_a_worker_that_knows_the_job_type(rig: Rig, worker: Process) -> None:
+    module = "from ringback import job\n\n@job('test.elsewhere')\ndef elsewhere(run): pass\n"
+    (rig.directory / "elsewhere.py").write_text(module)
+    rig.path = [str(rig.directory)]
+    rig.worker("elsewhere").stop()  # the job type is declared, and nobody is there to do it
+    job_id = _submit(rig, "test.elsewhere")
+    assert ended(rig, _submit(rig, "test.count", to=1)).state is State.SUCCEEDED
+    assert Doorbells(new_broker(rig.settings.broker)).waiting("test.elsewhere") == 1
+    assert worker.popen.poll() is None
+
+    rig.worker("elsewhere")
+    assert ended(rig, job_id).state is State.SUCCEEDED
