@@ -13,7 +13,7 @@ from gateway.sendqueue import SendQueue
 from gateway.session import Resume, Session
 from ringback import codec, store
 from ringback.connection import AsyncStore, Store, request
-from ringback.job import Job
+from ringback.job import Job, Owner
 from ringback.keys import Call, channel_of
 from tests.rig import Valkey
 
@@ -52,7 +52,7 @@ async def _gateway(url: str, db: Store) -> list[Figure]:
     """One socket's session, opened as usual; then frames are handed to the hub."""
     hub, async_db, queue = Hub(url), AsyncStore(url), SendQueue()
     reading = asyncio.ensure_future(hub.run())
-    session = Session(USER, queue, hub, async_db, cut=lambda: None)
+    session = Session(Owner(id=USER), queue, hub, async_db, cut=lambda: None)
     await session.open(Resume())
     session.start()
     await _settled(queue)

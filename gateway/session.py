@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -17,6 +18,7 @@ from gateway.sendqueue import SendQueue
 from ringback import store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.job import Owner
 from ringback.store import Feed
 
 log = structlog.get_logger(__name__)
@@ -55,11 +57,13 @@ class Session:
     """Pushes a user's events to one socket, from CONNECT to its end."""
 
     def __init__(
-        self, user: str, queue: SendQueue, hub: Hub, db: AsyncStore, cut: Callable[[], None]
+        self, owner: Owner, queue: SendQueue, hub: Hub, db: AsyncStore, cut: Callable[[], None]
     ) -> None:
-        self.user = user
-        self.pid = new_pid(user)
+        self.owner = owner
+        self.user = owner.id
+        self.pid = new_pid(owner.id)
         self.away = False
+        self.expiry: asyncio.TimerHandle | None = None
         self._queue = queue
         self._hub = hub
         self._db = db
@@ -94,6 +98,8 @@ class Session:
     def close(self) -> None:
         """The socket is gone."""
         self._hub.leave(self.user, self)
+        if self.expiry is not None:
+            self.expiry.cancel()
 
     def on_frame(self, frame: str) -> None:
         """A frame from the user's channel."""

@@ -13,7 +13,7 @@ import orjson
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from gateway.auth import Identity, Tokens
+from gateway.auth import Tokens
 from gateway.background import spawn
 from gateway.engine import Server
 from gateway.hub import Hub
@@ -47,10 +47,8 @@ class Sockets:
         self._tokens = tokens
         self._submissions = submissions
         self._sessions: dict[str, Session] = {}
-        self._identities: dict[str, Identity] = {}
         self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
         self.server.on("connect", self._connect)
-        self.server.on("disconnect", self._disconnect)
         for event, handler in self._events().items():
             self.server.on(event, self._acked(handler))
         self.server.on("*", self._unknown)
@@ -71,8 +69,8 @@ class Sockets:
             raise Refused("This transport is connected already.")
         user = identity.owner.id
         cut = partial(self.server.cut, eio_sid)
-        session = Session(user, self.server.queue(eio_sid), self._hub, self._db, cut)
-        self._sessions[eio_sid], self._identities[sid] = session, identity
+        session = Session(identity.owner, self.server.queue(eio_sid), self._hub, self._db, cut)
+        self._sessions[eio_sid] = session
         try:
             async with asyncio.timeout(OPEN_WITHIN):
                 await self._db.do(store.presence(user, PRESENCE, eio_sid))
@@ -91,10 +89,7 @@ class Sockets:
         self.server.greet(eio_sid, session.pid, session.start)
         # the stock client comes back by itself and shows a token again
         lifetime = min(identity.expires - time.time(), LONGEST)
-        asyncio.get_running_loop().call_later(lifetime, cut)
-
-    async def _disconnect(self, sid: str, _: str) -> None:
-        self._identities.pop(sid, None)
+        session.expiry = asyncio.get_running_loop().call_later(lifetime, cut)
 
     def _gone(self, eio_sid: str) -> None:
         """The transport has ended, however far the client had come."""
@@ -120,6 +115,9 @@ class Sockets:
         for eio_sid in list(self._sessions):
             self.server.cut(eio_sid)
 
+    def _session(self, sid: str) -> Session:
+        return self._sessions[self.server.manager.eio_sid_from_sid(sid, "/")]
+
     # -- what clients may ask
 
     def _acked(self, handler: Handler) -> Callable[..., Awaitable[Ack]]:
@@ -144,11 +142,11 @@ class Sockets:
         return {"ok": False, "problem": bad_request("event", event, f"is unknown: {known}").body}
 
     async def _submit(self, sid: str, data: dict[str, Any]) -> Ack:
-        view = await self._submissions.submit(self._identities[sid].owner, data)
+        view = await self._submissions.submit(self._session(sid).owner, data)
         return {"job": orjson.loads(view)}
 
     async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:
-        user, job_id, version = self._identities[sid].owner.id, data.get("id"), data.get("version")
+        user, job_id, version = self._session(sid).user, data.get("id"), data.get("version")
         if not is_job_id(job_id):
             raise bad_request("id", job_id, "must be a job's id")
         if not isinstance(version, int):
