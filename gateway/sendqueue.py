@@ -22,6 +22,7 @@ class SendQueue(asyncio.Queue[Any]):
     """An asyncio.Queue of Engine.IO packets (the hooks below are its documented ones)."""
 
     size = 0
+    limit = LIMIT
     proving = True  #: whether pongs of this client count as receipts
     overflow: Callable[[], None] | None = None  #: called once the client is too slow to be kept
 
@@ -36,7 +37,7 @@ class SendQueue(asyncio.Queue[Any]):
             self._unproven = []
         self._queue[getattr(item, "key", None) or object()] = item
         self.size += _weight(item)
-        if self.size > LIMIT and self.overflow is not None:
+        if self.size > self.limit and self.overflow is not None:
             self.overflow()
 
     def _get(self) -> Any:
@@ -54,6 +55,11 @@ class SendQueue(asyncio.Queue[Any]):
             self.task_done()
         self.put_nowait(_Frame(frame, key if is_progress(frame) else None))
         self.expect(frame)
+
+    def allow(self, size: int) -> None:
+        """Makes room for ``size`` characters that the client is owed at once: having been away, or
+        having many jobs, is no slowness."""
+        self.limit = max(self.limit, self.size + size + LIMIT)
 
     def expect(self, view: str) -> None:
         """Notes that ``view`` was queued; where its receipt matters, a barrier is due."""

@@ -144,12 +144,14 @@ class Session:
     def _replay(self, feed: Feed) -> None:
         # only the last event carries the new cursor: a client that is cut in between asks for
         # all of it again
+        self._queue.allow(sum(map(len, feed.views)))
         for place, view in enumerate(feed.views, 1):
             cursor = feed.cursor if place == len(feed.views) else self._cursor
             self._queue.offer(job_frame(view.decode(), cursor))
         self._reached(feed)
 
     def _snapshot(self, feed: Feed) -> None:
+        self._queue.allow(sum(map(len, feed.views)))
         views = [view.decode() for view in feed.views]
         self._queue.send(jobs_frame(views, feed.cursor, reset=feed.reset))
         for view in views:

@@ -3,6 +3,7 @@
 -- more than the limit, or the feed never got that far). since < 0: active jobs + the most recent.
 -- Answers {'feed' or 'reset', epoch, seq, view, view, …}
 local FEED, ACTIVE, USER, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ACTIVE_SHOWN = 500
 local since, limit, prefix = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 redis.call('SET', EPOCH, ARGV[1], 'NX')
 local epoch, seq = redis.call('GET', EPOCH), tonumber(redis.call('HGET', USER, 'seq') or 0)
@@ -13,10 +14,12 @@ if since >= 0 then
   end
   ids = redis.call('ZRANGE', FEED, '(' .. since, '+inf', 'BYSCORE')
 else
-  ids = redis.call('ZRANGE', FEED, 0, limit - 1, 'REV')
+  -- with very many active jobs the most recently changed ones have to do
+  local few = redis.call('SCARD', ACTIVE) <= ACTIVE_SHOWN
+  ids = redis.call('ZRANGE', FEED, 0, (few and limit or ACTIVE_SHOWN) - 1, 'REV')
   local listed = {}
   for _, id in ipairs(ids) do listed[id] = true end
-  for _, id in ipairs(redis.call('SMEMBERS', ACTIVE)) do
+  for _, id in ipairs(few and redis.call('SMEMBERS', ACTIVE) or {}) do
     if not listed[id] then ids[#ids + 1] = id end
   end
 end

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
-from ringback.job import SEEN
+from gateway.session import new_pid
+from ringback import store
+from ringback.job import SEEN, Job
 from tests.e2e.client import Client
 from tests.e2e.look import ended, notice_of
-from tests.rig import Process, Rig, free_port
+from tests.rig import Process, Rig, free_port, new_spec, until
 
 Tab = Callable[[], Client]
 
@@ -103,3 +106,23 @@ def test_a_page_that_signs_in_as_somebody_else_doesnt_recover(rig: Rig, tab: Tab
 
     assert client.wait(lambda r: r["kind"] == "connect", before)["recovered"] is False
     assert client.snapshot(before)[0] == {"jobs": [], "reset": True}
+
+
+def test_a_client_that_is_owed_very_much_gets_it_all(rig: Rig, tab: Tab) -> None:
+    with redis.Redis.from_url(rig.valkey.url) as client:
+        client.config_set("appendfsync", "always")
+        token, title = rig.token("hoarder"), "A long title. " * 300
+        first = tab().open(rig.url, token, transports=["websocket"])
+        cursor = first.snapshot()[1]
+        jobs = {rig.do(store.submit(new_spec("hoarder", title))).job.id for _ in range(490)}
+    back = {"pid": new_pid("hoarder"), "offset": cursor}
+    replayed = tab().open(rig.url, token, auth=back, transports=["websocket"])
+    until(lambda: {view["id"] for view in replayed.views()} == jobs, what="the whole replay")
+    fresh = tab().open(rig.url, token, transports=["polling"])
+    assert {view["id"] for view in fresh.snapshot()[0]["jobs"]} == jobs
+    for client_of in (replayed, fresh):
+        assert not [r for r in client_of.records if r["kind"] == "disconnect"]
+    for job_id in jobs:  # nobody else has to look after them
+        rig.do(store.update(job_id, Job.cancel_requested))
+    with redis.Redis.from_url(rig.valkey.url) as client:
+        client.config_set("appendfsync", "everysec")
