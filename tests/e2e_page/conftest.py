@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 from gateway.pages import STATIC
-from tests.e2e_page.people import AXE, CHROMIUM, FLAGS, Person
+from tests.e2e_page.people import AXE, CHROMIUM, FLAGS, Person, with_our_node
 from tests.rig import Process, Rig, until
 
 Invite = Callable[[str], Person]
@@ -65,7 +65,7 @@ def answers(url: str) -> bool:
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Drives browsers."""
-    with sync_playwright() as driver:
+    with with_our_node() as driver:
         yield driver
 
 

@@ -7,12 +7,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from tests.rig import ROOT, WITHIN, Process, Rig, until
 
@@ -25,6 +33,14 @@ FLAGS = [
     "--no-first-run",
 ]  # fmt: skip
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"  #: by `make web`
+
+
+def with_our_node() -> AbstractContextManager[Playwright]:
+    """Playwright on the Node that built the pages: the one in its wheel needs a library
+    (libatomic) that a bare Debian lacks."""
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = shutil.which("node") or "node"
+    return sync_playwright()
+
 
 WATCH = """() => {
   const seen = (window.seen = {});

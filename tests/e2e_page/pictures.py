@@ -5,9 +5,18 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.e2e_page.people import CHROMIUM, FLAGS, Person, card, choose, customers, ends
+from tests.e2e_page.people import (
+    CHROMIUM,
+    FLAGS,
+    Person,
+    card,
+    choose,
+    customers,
+    ends,
+    with_our_node,
+)
 from tests.rig import ROOT, Process, Rig, until
 
 IMAGES = ROOT / "docs" / "images"
@@ -18,7 +27,7 @@ WIDE: ViewportSize = {"width": 1120, "height": 760}
 def main() -> None:
     """Writes docs/images/*.png."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, with_our_node() as playwright:
         rig = Rig(Path(folder) / "rig")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
