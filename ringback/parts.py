@@ -18,6 +18,8 @@ from tasks.supervisor import supervise
 
 log = structlog.get_logger(__name__)
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OPEN_DOOR = "RINGBACK_DEV is on and RINGBACK_HOST is {host}: whoever reaches it signs in as anybody"
 CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 
 
@@ -48,6 +50,8 @@ async def _serve(settings: Settings) -> None:
     except OSError as error:
         await runner.cleanup()
         raise port_taken(settings, error) from None
+    if settings.dev and settings.host not in LOOPBACK:
+        log.warning("gateway.dev_sign_in", reason=OPEN_DOOR.format(host=settings.host))
     log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
     try:
         await _asked_to_stop()
