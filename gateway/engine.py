@@ -130,7 +130,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         pkt.data["pid"] = self._pids.pop(eio_sid)
         then = self._after.pop(eio_sid)
         await super()._send_packet(eio_sid, pkt)
-        then()
+        try:
+            then()
+        except Exception:  # ours, not the client's: it mustn't pass for a malformed packet
+            log.exception("socket.unforeseen")
+            self.cut(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def connected(database: Path) -> Iterator[sqlite3.Connection]:
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     connection = sqlite3.connect(database, timeout=BUSY, isolation_level=None)
     try:
-        _use_wal(connection)
+        _use_wal(database, connection)
         connection.execute(f"PRAGMA main.cache_size = -{CACHE}")
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute(_IMPORTS)
@@ -98,16 +98,12 @@ def connected(database: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Readers and a writer at once; the switch itself doesn't wait for others, so it may need a
-    few goes when several imports open a new database together."""
-    for pause in (0.01, 0.05, 0.2, 1, 5):
-        try:
-            connection.execute("PRAGMA main.journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            time.sleep(pause)
-    connection.execute("PRAGMA main.journal_mode = WAL")
+def _use_wal(database: Path, connection: sqlite3.Connection) -> None:
+    """Readers and a writer at once. SQLite's busy timeout doesn't cover the switch itself, so
+    imports that open a new database together take turns at it."""
+    with database.with_suffix(".lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        connection.execute("PRAGMA main.journal_mode = WAL")
 
 
 def quoted(name: str) -> str:
