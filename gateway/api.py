@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
 
 from gateway.auth import Identity, Tokens
+from gateway.control import Controls
 from gateway.hub import Hub
 from gateway.problems import bad_request, unavailable
 from gateway.submit import Submissions
 from ringback import catalog, store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.job import RECORDED, Outcome
 from ringback.keys import is_job_id
+from ringback.tally import record_of
 
+OUTCOMES = ("failed", "skipped")
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 PAGE, LARGEST_PAGE = 50, 200
 DIGITS = 17  #: of a number in a query
 LOOK_AGAIN = "2"  #: seconds, for clients that poll
@@ -24,11 +30,19 @@ LOOK_AGAIN = "2"  #: seconds, for clients that poll
 class Api:
     """``/api/v1`` and the health checks."""
 
-    def __init__(self, db: AsyncStore, hub: Hub, tokens: Tokens, submissions: Submissions) -> None:
+    def __init__(
+        self,
+        db: AsyncStore,
+        hub: Hub,
+        tokens: Tokens,
+        submissions: Submissions,
+        controls: Controls,
+    ) -> None:
         self._db = db
         self._hub = hub
         self._tokens = tokens
         self._submissions = submissions
+        self._controls = controls
 
     def routes(self) -> list[web.RouteDef]:
         """Everything this serves."""
@@ -38,6 +52,9 @@ class Api:
             web.get("/api/v1/jobs/{id}", self.show),
             web.get("/api/v1/jobs/{id}/status", self.status),
             web.get("/api/v1/jobs/{id}/history", self.history),
+            web.get("/api/v1/jobs/{id}/items", self.items),
+            web.post("/api/v1/jobs/{id}/cancel", self.cancel),
+            web.post("/api/v1/jobs/{id}/retry", self.retry),
             web.get("/api/v1/types", self.types),
             web.get("/healthz", self.healthy),
             web.get("/readyz", self.ready),
@@ -51,10 +68,8 @@ class Api:
     async def submit(self, request: web.Request) -> web.Response:
         """202: the job is on disk and will run."""
         owner = self.identify(request).owner
-        key = request.headers.get("Idempotency-Key")
-        view = await self._submissions.submit(owner, await body_of(request), key)
-        location = f"/api/v1/jobs/{orjson.loads(view)['id']}"
-        return json(view, status=202, headers={"Location": location, "Retry-After": LOOK_AGAIN})
+        key = idempotency_key(request.headers.get("Idempotency-Key"))
+        return _accepted(await self._submissions.submit(owner, await body_of(request), key))
 
     async def jobs(self, request: web.Request) -> web.Response:
         """The user's jobs, last changed first; ``next`` is the ``before`` of the next page."""
@@ -82,6 +97,34 @@ class Api:
         view = orjson.loads(await self._view(request))
         entries = await self._db.do(store.history(view["id"]))
         return json(orjson.dumps({"history": entries}))
+
+    async def items(self, request: web.Request) -> web.Response:
+        """The job's failed or skipped items one by one; ``next`` is the next page's ``after``."""
+        outcome = request.query.get("outcome", "failed")
+        if outcome not in OUTCOMES:
+            raise bad_request("outcome", outcome, 'must be "failed" or "skipped"')
+        limit = _number(request, "limit", PAGE, 1, LARGEST_PAGE)
+        start = _number(request, "after", 0, 0, RECORDED)
+        job_id = orjson.loads(await self._view(request))["id"]
+        found = await self._db.do(store.items(job_id, cast(Outcome, outcome), start, limit))
+        listed = [record_of(text)._asdict() for text in found]
+        following = start + limit if len(found) == limit else None
+        return json(orjson.dumps({"items": listed, "next": following}))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """202: it is asked to stop, or has stopped; the view tells which."""
+        owner = self.identify(request).owner.id
+        view = await self._controls.cancel(owner, request.match_info["id"])
+        return json(view, status=202)
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """202: a new job does it again."""
+        owner = self.identify(request).owner.id
+        body = await body_of(request) if request.can_read_body else {}
+        if not isinstance(body, dict):
+            raise bad_request("body", body, 'must be a JSON object: {"scope": "all"}')
+        scope = body.get("scope", "all")
+        return _accepted(await self._controls.retry(owner, request.match_info["id"], scope))
 
     async def types(self, request: web.Request) -> web.Response:
         """The declared job types with the JSON Schema of their params."""
@@ -111,6 +154,23 @@ class Api:
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
         return await self._db.do(store.load_view(job_id, user))
+
+
+def _accepted(view: bytes) -> web.Response:
+    location = f"/api/v1/jobs/{orjson.loads(view)['id']}"
+    return json(view, status=202, headers={"Location": location, "Retry-After": LOOK_AGAIN})
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The key in the header: a quoted string (draft-ietf-httpapi-idempotency-key-header, RFC 8941
+    3.3.3), or, as many clients send it, bare. Raises a 400 Problem."""
+    if header is None or not header.startswith('"'):
+        return header
+    quoted = QUOTED.fullmatch(header)
+    if quoted is None:
+        message = 'must be one quoted string, as in Idempotency-Key: "8e03978e-40d5"'
+        raise bad_request("Idempotency-Key", header, message)
+    return re.sub(r"\\(.)", r"\1", quoted[1])
 
 
 def json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

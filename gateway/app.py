@@ -10,6 +10,7 @@ from aiohttp import web
 from gateway import pages
 from gateway.api import Api
 from gateway.auth import Tokens
+from gateway.control import Controls
 from gateway.dev import Dev
 from gateway.hub import Hub
 from gateway.problems import problems
@@ -27,9 +28,10 @@ def make_app(settings: Settings) -> web.Application:
     """The gateway as an aiohttp application. Connects to nothing until it is started."""
     db, hub, tokens = AsyncStore(settings.store), Hub(settings.store), Tokens(settings)
     data_dir = settings.defaults.data_dir
-    submissions = Submissions(db, Doorbells(new_broker(settings.broker)), settings.defaults)
-    api = Api(db, hub, tokens, submissions)
-    sockets = Sockets(db, hub, tokens, submissions, settings.origins)
+    doorbells = Doorbells(new_broker(settings.broker))
+    submissions, controls = Submissions(db, doorbells, settings.defaults), Controls(db, doorbells)
+    api = Api(db, hub, tokens, submissions, controls)
+    sockets = Sockets(db, hub, tokens, submissions, controls, settings.origins)
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)
     app.add_routes(api.routes())

@@ -9,10 +9,14 @@ import structlog
 from aiohttp import web
 
 from ringback.errors import (
+    DuplicateWork,
     FieldError,
     IdempotencyMismatch,
     InvalidParams,
+    JobEnded,
     JobNotFound,
+    NotCancellable,
+    NotRetryable,
     RingbackError,
     StoreUnavailable,
     UnknownJobType,
@@ -86,7 +90,27 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(422, "idempotency-mismatch", "Idempotency-Key reused", str(error))
         case StoreUnavailable():
             return unavailable()
+    return _conflict(error)
+
+
+def _conflict(error: Exception) -> Problem | None:
+    """What the job's state forbids."""
+    match error:
+        case DuplicateWork():
+            return _409("duplicate-work", "The same work is under way", error, error.job_id)
+        case JobEnded():
+            return _409("job-ended", "The job has ended", error, error.job_id)
+        case NotCancellable():
+            return _409("not-cancellable", "Can't be cancelled", error, error.job_id)
+        case NotRetryable():
+            return _409("not-retryable", "Can't be retried", error, error.job_id)
     return None
+
+
+def _409(kind: str, title: str, error: Exception, job_id: str) -> Problem:
+    problem = Problem(409, kind, title, str(error))
+    problem.body["job"] = job_id
+    return problem
 
 
 def unavailable() -> Problem:

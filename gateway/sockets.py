@@ -15,6 +15,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from gateway.auth import Tokens
 from gateway.background import spawn
+from gateway.control import Controls
 from gateway.engine import Server
 from gateway.hub import Hub
 from gateway.problems import Problem, bad_request, problem_of, unforeseen
@@ -40,12 +41,19 @@ class Sockets:
     """All sockets of this node."""
 
     def __init__(
-        self, db: AsyncStore, hub: Hub, tokens: Tokens, submissions: Submissions, origins: list[str]
+        self,
+        db: AsyncStore,
+        hub: Hub,
+        tokens: Tokens,
+        submissions: Submissions,
+        controls: Controls,
+        origins: list[str],
     ) -> None:
         self._db = db
         self._hub = hub
         self._tokens = tokens
         self._submissions = submissions
+        self._controls = controls
         self._sessions: dict[str, Session] = {}
         self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
         self.server.on("connect", self._connect)
@@ -54,7 +62,10 @@ class Sockets:
         self.server.on("*", self._unknown)
 
     def _events(self) -> Mapping[str, Handler]:
-        return {"submit": self._submit, "seen": self._seen, "presence": self._presence}
+        return {
+            "submit": self._submit, "cancel": self._cancel, "retry": self._retry,
+            "seen": self._seen, "presence": self._presence,
+        }  # fmt: skip
 
     # -- coming and going
 
@@ -143,6 +154,15 @@ class Sockets:
 
     async def _submit(self, sid: str, data: dict[str, Any]) -> Ack:
         view = await self._submissions.submit(self._session(sid).owner, data)
+        return {"job": orjson.loads(view)}
+
+    async def _cancel(self, sid: str, data: dict[str, Any]) -> Ack:
+        view = await self._controls.cancel(self._session(sid).user, data.get("id"))
+        return {"job": orjson.loads(view)}
+
+    async def _retry(self, sid: str, data: dict[str, Any]) -> Ack:
+        user, scope = self._session(sid).user, data.get("scope", "all")
+        view = await self._controls.retry(user, data.get("id"), scope)
         return {"job": orjson.loads(view)}
 
     async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from ringback import files, store
+from ringback import census, files, store
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import (
+    CircuitOpen,
     JobCancelled,
     JobError,
     JobNotFound,
@@ -21,11 +23,14 @@ from ringback.errors import (
     StoreUnavailable,
     WorkerStopping,
 )
+from ringback.external import Services
 from ringback.failure import Failure, failure_of
 from ringback.job import Job, Policy, Result, State
 from ringback.keeper import Keeper
 from ringback.run import Run
 
+COMPLETE = (State.SUCCEEDED, State.PARTIAL)
+SPREAD = 3_000  #: ms over which jobs that waited for a service come back
 CLAIM_PATIENCE = 5.0  #: seconds; a claim whose reply was lost must not cost an attempt
 
 log = structlog.get_logger(__name__)
@@ -41,6 +46,7 @@ class Attempts:
         self._keeper = keeper
         self._data_dir = data_dir
         self._jobs = jobs
+        self._services = Services(db)
         self.handed_back: list[Job] = []  #: by a stopping worker, which is to ring for them
 
     def run(self, job_id: str) -> None:
@@ -57,7 +63,7 @@ class Attempts:
         self._attempt(claimed)
 
     def _attempt(self, job: Job) -> None:
-        run = Run(self._db, job, self._data_dir)
+        run = self._open(job)
         declared = self._jobs[job.spec.type]
         with self._keeper.keeping(run):
             ending = self._ending(run, declared, job)
@@ -66,10 +72,20 @@ class Attempts:
             try:
                 ended = run.finish(ending)
                 log.info("attempt.ended", job=job.id, attempt=job.attempt, state=ended.state.value)
-                if ended.state is State.QUEUED:
-                    self.handed_back.append(ended)
+                self._then(ended)
             except LeaseLost:
                 log.warning("attempt.lost", job=job.id, attempt=job.attempt)
+
+    def _open(self, job: Job) -> Run:
+        return Run(self._db, job, self._data_dir, self._services)
+
+    def _then(self, ended: Job) -> None:
+        if ended.state is State.QUEUED:
+            self.handed_back.append(ended)
+        if ended.state in COMPLETE and ended.started_at and ended.finished_at:
+            took = ended.finished_at.ms - ended.started_at.ms
+            with suppress(StoreUnavailable):  # one run less to learn from
+                self._db.do(census.record_duration(ended.spec.type, took))
 
     def _ending(self, run: Run, declared: DeclaredJob, job: Job) -> Callable[[Job], Job] | None:
         try:
@@ -81,6 +97,8 @@ class Attempts:
             return Job.stopped
         except WorkerStopping:
             return _hand_back
+        except CircuitOpen as circuit:
+            return _pausing(circuit)
         except Exception as error:
             return _failing(error, job)
         return lambda j: j.ended(result)
@@ -88,7 +106,7 @@ class Attempts:
     def _call(self, run: Run, declared: DeclaredJob, job: Job) -> Result | None:
         kwargs = self._arguments(declared, job)
         called = declared.function(run, **kwargs)
-        result = asyncio.run(called) if declared.is_async else called
+        result = asyncio.run(_awaited(called, run)) if declared.is_async else called
         if result is not None and not isinstance(result, Result):
             kind = type(result).__name__
             raise TypeError(f"{declared.kind.name} returned {kind}, not run.result(…)")
@@ -101,6 +119,24 @@ class Attempts:
                 find = files.find(params[name], job.spec.owner.id, self._data_dir)
                 params[name] = self._db.do(find, patience=10)
         return params
+
+
+async def _awaited(function: Awaitable[Any], run: Run) -> Any:
+    """The function's result. An interrupt cancels what it waits for, and is raised in its place."""
+    task, loop = asyncio.ensure_future(function), asyncio.get_running_loop()
+    run.on_interrupt(lambda: loop.call_soon_threadsafe(task.cancel))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if run.interrupted is None:
+            raise RuntimeError("the function cancelled itself") from None
+        raise run.interrupted from None
+    finally:
+        run.on_interrupt(_nothing)  # the loop is about to close
+
+
+def _nothing() -> None:
+    """Nobody waits any more."""
 
 
 class NotQueued(Exception):
@@ -125,14 +161,24 @@ def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
         log.info("attempt.failed", job=job.id, ref=ref, code=failure.code)
     else:
         log.error("attempt.failed", job=job.id, ref=ref, reason=f"ref {ref}", exc_info=error)
-    return lambda j: _fail_or_retry(j, failure)
+    wanted = getattr(error, "retry_after", None) or 0
+    return lambda j: _fail_or_retry(j, failure, round(wanted * 1000))
 
 
-def _fail_or_retry(job: Job, failure: Failure) -> Job:
+def _pausing(circuit: CircuitOpen) -> Callable[[Job], Job]:
+    delay = circuit.retry_in + random.randint(0, SPREAD)  # not all of them at the same moment
+
+    def pause(job: Job) -> Job:
+        return job.stopped() if job.state is State.CANCELLING else job.paused(circuit.label, delay)
+
+    return pause
+
+
+def _fail_or_retry(job: Job, failure: Failure, least: int = 0) -> Job:
     policy = job.spec.policy
     again = failure.retryable and policy.idempotent and job.attempts_left
     if again and job.state is State.RUNNING:
-        return job.retry_later(failure, backoff(policy, job.attempt))
+        return job.retry_later(failure, max(least, backoff(policy, job.attempt)))
     return job.failed(failure)
 
 

@@ -17,13 +17,17 @@ KEY = "rb:types"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobType:
-    """A kind of job: its name, title template, params as JSON Schema (2020-12), and policy."""
+    """A kind of job: its name, title template, params as JSON Schema (2020-12), and policy.
+
+    ``unique_key``: like the title a template; None: any number may run at once.
+    """
 
     name: str
     title: str
     description: str
     params: dict[str, Any]
     policy: Policy
+    unique_key: str | None = None
 
 
 def declare(types: Sequence[JobType]) -> Generator[Call, Any, None]:

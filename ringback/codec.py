@@ -19,14 +19,17 @@ from typing import Any
 
 import orjson
 
+from ringback.estimate import Estimate
 from ringback.failure import Failure
 from ringback.instant import Instant
 from ringback.job import (
+    Cancel,
     Counts,
     Job,
     Link,
     Notice,
     Owner,
+    Place,
     Policy,
     Problem,
     Progress,
@@ -78,20 +81,28 @@ def decode(spec: bytes, record: bytes) -> Job:
 def decode_spec(spec: bytes) -> Spec:
     """The inverse of ``encode_spec``."""
     fields = orjson.loads(spec)
-    owner, policy = Owner(**fields.pop("owner")), Policy(**fields.pop("policy"))
-    return Spec(owner=owner, policy=policy, **fields)
+    parts: dict[str, Any] = {
+        "owner": Owner(**fields.pop("owner")),
+        "policy": Policy(**fields.pop("policy")),
+        "estimate": _maybe(Estimate, fields.pop("estimate")),
+        "unique": tuple(fields.pop("unique")),
+    }
+    return Spec(**parts, **fields)
 
 
 def _job(spec: Spec, record: dict[str, Any]) -> Job:
     parts: dict[str, Any] = {
         "state": State(record.pop("state")),
-        "progress": Progress(**record.pop("progress")),
+        "progress": _timed(Progress, "eta", record.pop("progress")),
         "counts": Counts(**record.pop("counts")),
         "problems": tuple(_problem(p) for p in record.pop("problems")),
         "result": _result(record.pop("result")),
-        "notice": _notice(record.pop("notice")),
+        "notice": _timed(Notice, "at", record.pop("notice")),
+        "cancel": _timed(Cancel, "at", record.pop("cancel")),
         "step": _maybe(Step, record.pop("step")),
+        "place": _maybe(Place, record.pop("place")),
         "error": _maybe(Failure, record.pop("error")),
+        "marks": tuple(record.pop("marks")),
     }
     for name in ("next_at", "created_at", "started_at", "updated_at", "finished_at"):
         parts[name] = _instant(record.pop(name))
@@ -112,8 +123,8 @@ def _result(fields: dict[str, Any] | None) -> Result | None:
     return Result(fields["summary"], tuple(Link(**link) for link in fields["links"]))
 
 
-def _notice(fields: dict[str, Any] | None) -> Notice | None:
-    return None if fields is None else Notice(at=_instant(fields.pop("at")), **fields)
+def _timed(kind: type[Any], moment: str, fields: dict[str, Any] | None) -> Any:
+    return None if fields is None else kind(**{**fields, moment: _instant(fields[moment])})
 
 
 def _instant(ms: int | None) -> Instant | None:

@@ -55,6 +55,15 @@ def job(
     max_attempts: int = 5,
     unit: str = "items",
     steps: int | None = None,
+    resume: bool = True,
+    backoff: tuple[float, float] = (1, 300),
+    timeout: float | None = None,
+    start_within: float = 7 * 86_400,
+    stall_after: float = 120,
+    cancellable: bool = True,
+    cancel_warning: str | None = None,
+    cancel_within: float = 30,
+    unique_key: str | None = None,
     receipt: Literal["pong", "seen"] = "pong",
     grace_absent: float | None = None,
     grace_present: float | None = None,
@@ -62,11 +71,27 @@ def job(
     """Declares a job type. Its name is also the name of its queue, so that a worker hears only of
     jobs that it can do: ``def import_csv(run: Run, *, file: File, table: str) -> Result``.
 
-    ``title`` may name params (``"Import of {file.name}"``). ``idempotent``: running it again
-    after a crash is safe. ``steps``: how many ``run.step`` there are, if fixed. ``grace_*``:
-    seconds that an email waits for a receipt. ``receipt="seen"``: only an explicit ``seen``
-    from the app counts as one. Raises ValueError for a name with other characters than
-    letters, digits, ``.``, ``_`` and ``-``, TypeError for a signature that can't take params.
+    Times are seconds.
+
+    ``title`` may name params (``"Import of {file.name}"``). ``steps``: how many ``run.step`` there
+    are, if fixed.
+
+    ``idempotent``: it may be run again: after a crash, after a failure that may pass (up to
+    ``max_attempts``, with waits that grow within ``backoff``), and when the user wants it.
+    ``resume``: a later attempt goes on after the items that are finished; False where what was
+    done is lost with the attempt. ``timeout``: from the first start to the end, all attempts
+    together. ``start_within``: how long it may wait for a worker. ``stall_after``: how long it
+    may tell no news before the user is told so.
+
+    ``cancellable``: users may stop it; ``cancel_warning`` says beforehand what that leaves, or why
+    it can't be stopped; a cancel that takes longer than ``cancel_within`` is shown as such.
+    ``unique_key``: like a title; an owner can have one unfinished job of this type with the same.
+
+    ``grace_*``: how long an email waits for a receipt. ``receipt="seen"``: only an explicit
+    ``seen`` from the app counts as one.
+
+    Raises ValueError for a name with other characters than letters, digits, ``.``, ``_`` and
+    ``-``, TypeError for a signature that can't take params.
     """
 
     if not NAME.fullmatch(name):
@@ -78,9 +103,14 @@ def job(
             title=title or name,
             description=inspect.getdoc(function) or "",
             params=_schema(name, function),
+            unique_key=unique_key,
             policy=Policy(
-                unit=unit, steps=steps, idempotent=idempotent,
+                unit=unit, steps=steps, idempotent=idempotent, resume=resume,
                 max_attempts=max_attempts, receipt=receipt,
+                backoff_base=round(backoff[0] * 1000), backoff_cap=round(backoff[1] * 1000),
+                timeout=_ms(timeout), start_within=round(start_within * 1000),
+                stall_after=round(stall_after * 1000), cancellable=cancellable,
+                cancel_warning=cancel_warning, cancel_within=round(cancel_within * 1000),
                 grace_absent=_ms(grace_absent), grace_present=_ms(grace_present),
             ),
         )  # fmt: skip

@@ -9,6 +9,10 @@
      ├─ UnknownJobType         no worker has declared this job type
      ├─ InvalidParams          the params don't fit the job type
      ├─ IdempotencyMismatch    the same Idempotency-Key came with other params
+     ├─ DuplicateWork          unfinished work of the same owner has the same unique key
+     ├─ JobEnded               it has ended, and ended jobs never change
+     ├─ NotCancellable         jobs of this type can't be stopped
+     ├─ NotRetryable           running it again isn't safe, or makes no sense
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
          ├─ InputError         the user can fix it; never retried
@@ -18,6 +22,7 @@
     Interrupted (BaseException)
      ├─ JobCancelled           the user asked to stop
      ├─ WorkerStopping         this worker got SIGTERM
+     ├─ CircuitOpen            a service is known to be down; the job waits, no attempt is spent
      └─ LeaseLost              another attempt owns the job now; nothing more may be written
 
 ``Interrupted`` is a BaseException for the reason ``asyncio.CancelledError`` is one: a job
@@ -89,6 +94,42 @@ class IdempotencyMismatch(RingbackError):
         self.job_id = job_id
 
 
+class DuplicateWork(RingbackError):
+    """Another job of the owner, not ended yet, bears the same unique key of its type."""
+
+    def __init__(self, name: str, job_id: str) -> None:
+        super().__init__(
+            f"The same work is under way already, as job {job_id} ({name}). Wait for it to end, or "
+            "cancel it first."
+        )
+        self.job_id = job_id
+
+
+class JobEnded(RingbackError):
+    """The job has ended, and what ended never changes."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"Job {job_id} has ended already ({state}), so nothing was changed.")
+        self.job_id = job_id
+
+
+class NotCancellable(RingbackError):
+    """Jobs of this type can't be stopped; ``why`` is the author's reason."""
+
+    def __init__(self, job_id: str, why: str | None = None) -> None:
+        told = why or "It runs to its end."
+        super().__init__(f"Job {job_id} can't be cancelled: jobs of its kind can't stop. {told}")
+        self.job_id = job_id
+
+
+class NotRetryable(RingbackError):
+    """A retry is refused; the text says why and what to do instead."""
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"Job {job_id} can't be retried: {why}")
+        self.job_id = job_id
+
+
 class IllegalTransition(RingbackError):
     """The state machine has no such edge; a bug in the caller, never shown to users."""
 
@@ -141,7 +182,14 @@ class PermissionError_(JobError):
 
 
 class ExternalError(JobError):
-    """Another service failed; retried while attempts are left."""
+    """Another service failed; retried while attempts are left.
+
+    ``retry_after``: seconds after which the service wants to be asked again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **words: Any) -> None:
+        super().__init__(message, **words)
+        self.retry_after = retry_after
 
     category = "external"
     retryable = True
@@ -183,6 +231,17 @@ class JobCancelled(Interrupted):
 
 class WorkerStopping(Interrupted):
     """This worker is shutting down; the job goes back to the queue and loses no attempt."""
+
+
+class CircuitOpen(Interrupted):
+    """Calls to an external service are stopped for ``retry_in`` ms, since it fails; the job waits
+    meanwhile, which costs no attempt. ``label``: the service's name for users."""
+
+    def __init__(self, service: str, label: str, retry_in: int) -> None:
+        super().__init__(f"{label} isn't answering; asked again in {retry_in} ms")
+        self.service = service
+        self.label = label
+        self.retry_in = retry_in
 
 
 class LeaseLost(Interrupted):

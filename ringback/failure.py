@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringback.errors import JobError
+from ringback.instant import duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,30 @@ WORKER_LOST = Failure(
     message="The machine that ran this job stopped answering, and it can't be run again safely.",
     action="Our team sees this with its reference. Check what was saved, then start it again.",
 )
+
+
+def not_started(waited: int, ref: str) -> Failure:
+    """No worker took the job within ``waited`` ms."""
+    return Failure(
+        code="not_started",
+        category="system",
+        message=f"No worker was free for this job within {duration(waited)}, so it never started.",
+        action="Nothing was done. Start it again; our team sees this with its reference.",
+        ref=ref,
+    )
+
+
+def timed_out(limit: int, done: str, last: Failure | None, ref: str) -> Failure:
+    """The job took longer than ``limit`` ms; ``done``: what was finished by then ("80 rows")."""
+    why = f" Before that: {last.message}" if last else ""
+    kept = f"{done} were done by then and are kept. " if done else ""
+    return Failure(
+        code="timeout",
+        category="system",
+        message=f"The job was stopped: it took longer than the {duration(limit)} it may take.{why}",
+        action=f"{kept}Start it again, or with less at once; our team sees this with its reference.",
+        ref=ref,
+    )
 
 
 def failure_of(error: BaseException, ref: str) -> Failure:

@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 
 from ringback.errors import RingbackError
-from ringback.keys import Call, key, partition_of, plain, uuid7
+from ringback.keys import Call, is_job_id, key, partition_of, plain, uuid7
+
+PATH = "/api/v1/files/"
 
 
 class FileNotFound(RingbackError):
@@ -34,12 +36,18 @@ class File:
     @property
     def url(self) -> str:
         """Where its owner downloads it."""
-        return f"/api/v1/files/{self.id}"
+        return f"{PATH}{self.id}"
 
 
 def new_file_id(user: str) -> str:
     """``<partition>-<uuid7>``."""
     return f"{partition_of(user)}-{uuid7()}"
+
+
+def id_of(url: str) -> str | None:
+    """The id in a file's URL; None for any other URL."""
+    file_id = url.removeprefix(PATH)
+    return file_id if url.startswith(PATH) and is_job_id(file_id) else None
 
 
 def place(data_dir: Path, file_id: str) -> Path:
@@ -63,3 +71,8 @@ def find(file_id: str, owner: str, data_dir: Path) -> Generator[Call, Any, File]
     if fields.pop("owner", None) != owner:
         raise FileNotFound(file_id)
     return File(id=file_id, path=place(data_dir, file_id), **fields)
+
+
+def forget(file_id: str) -> Generator[Call, Any, None]:
+    """Nobody finds the file any more."""
+    yield plain("DEL", key(file_id[:2], "file", file_id))

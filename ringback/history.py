@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ringback.instant import NOW
-from ringback.job import TRANSITIONS, Job
+from ringback.job import TRANSITIONS, Job, State
 
 
 def entry_of(before: Job | None, after: Job) -> dict[str, Any] | None:
@@ -13,10 +13,26 @@ def entry_of(before: Job | None, after: Job) -> dict[str, Any] | None:
     if before is None:
         return _entry(after, "submitted")
     if before.state is not after.state:
-        return _entry(after, TRANSITIONS[before.state, after.state])
+        return _entry(after, _what(before, after))
+    if after.cancel is not None and before.cancel != after.cancel:
+        return _entry(after, "the cancel takes long")
+    if (before.silent, before.slow) != (after.silent, after.slow) and (after.silent or after.slow):
+        return _entry(after, "no news for long" if after.silent else "longer than usual")
     if before.notice != after.notice and after.notice is not None:
         return _entry(after, f"email {after.notice.state}: {after.notice.reason}")
     return None
+
+
+def _what(before: Job, after: Job) -> str:
+    if after.cancel is not None and after.cancel.forced:
+        return "stopped by support, without a checkpoint"
+    if (before.state, after.state) == (State.RUNNING, State.FAILED) and _timed_out(after):
+        return "deadline passed"
+    return TRANSITIONS[before.state, after.state]
+
+
+def _timed_out(job: Job) -> bool:
+    return job.error is not None and job.error.code == "timeout"
 
 
 def _entry(job: Job, what: str) -> dict[str, Any]:
@@ -25,4 +41,6 @@ def _entry(job: Job, what: str) -> dict[str, Any]:
     }  # fmt: skip
     if job.error is not None:
         entry["error"] = job.error
+    if job.reason is not None:
+        entry["reason"] = job.reason
     return entry

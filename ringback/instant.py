@@ -43,3 +43,15 @@ def rfc3339(ms: int) -> str:
     """``2026-01-31T09:30:00.123Z`` for milliseconds since 1970 (RFC 3339, UTC)."""
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def duration(ms: int) -> str:
+    """``2 minutes``, ``90 seconds``, ``7 days``: exact, in the largest unit that fits."""
+    for name, size in (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000)):
+        if ms >= size and ms % size == 0:
+            return _counted(ms // size, name)
+    return _counted(max(1, round(ms / 1000)), "second")
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count:,} {name}s"

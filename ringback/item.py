@@ -1,21 +1,17 @@
-"""Items of a job: how each went, and the tally of them all with equal problems as one."""
+"""Items of a job: how each went."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 
 from ringback.errors import InputError, ItemError, whole
-from ringback.job import Counts, Outcome, Problem
+from ringback.job import Outcome
+from ringback.tally import Tally
 
 T = TypeVar("T")
 Key = str | Callable[[T], object] | None
-
-EXAMPLES = 5  #: shown per problem
-PROBLEMS = 50  #: different problems kept per job; the rest is counted under "other"
-OTHER = ItemError("other", "{count} more had other problems", one="1 more had another problem")
 
 
 class Words(TypedDict, total=False):
@@ -26,62 +22,35 @@ class Words(TypedDict, total=False):
     example: str
 
 
-@dataclass(slots=True)
-class _Group:
-    """Equal problems."""
-
-    flaw: ItemError
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def problem(self, code: str, outcome: Outcome) -> Problem:
-        return Problem(
-            code=code, outcome=outcome, count=self.count, many=self.flaw.message,
-            one=self.flaw.one, action=self.flaw.action, examples=tuple(self.examples),
-        )  # fmt: skip
-
-
-class Tally:
-    """Item outcomes so far. One thread counts; another may take snapshots."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.failed = self.skipped = 0
-        self._groups: dict[tuple[str, Outcome], _Group] = {}
-
-    def add(self, outcome: Outcome, flaw: ItemError, example: str) -> None:
-        """Counts a failed or skipped item under its problem."""
-        if outcome == "failed":
-            self.failed += 1
-        else:
-            self.skipped += 1
-        if (flaw.code, outcome) not in self._groups and len(self._groups) >= PROBLEMS:
-            flaw = OTHER
-        group = self._groups.setdefault((flaw.code, outcome), _Group(flaw))
-        group.count += 1
-        if example and len(group.examples) < EXAMPLES:
-            group.examples.append(example)
-
-    def counts(self) -> Counts:
-        """A snapshot."""
-        return Counts(self.succeeded, self.failed, self.skipped)
-
-    def problems(self) -> tuple[Problem, ...]:
-        """A snapshot, failed ones first, then by how many."""
-        groups = list(self._groups.items())
-        found = [group.problem(code, outcome) for (code, outcome), group in groups]
-        return tuple(sorted(found, key=lambda p: (p.outcome != "failed", -p.count)))
-
-
 class Item(Generic[T]):
-    """One item: ``value``, and ways to say how it went. Unmarked items count as succeeded."""
+    """One item: ``value``, and ways to say how it went. Unmarked items count as succeeded.
 
-    __slots__ = ("_key", "_tally", "marked", "value")
+    After a crash, an item that was worked on but not yet written down is worked on
+    again: hand ``idempotency_key`` to whatever must not do it twice.
+    """
 
-    def __init__(self, tally: Tally, value: T, key: Key[T]) -> None:
+    __slots__ = ("_key", "_place", "_root", "_tally", "marked", "value")
+
+    def __init__(self, tally: Tally, value: T, key: Key[T], place: int, root: str) -> None:
         self._tally = tally
         self._key = key
+        self._place = place
+        self._root = root
         self.value = value
         self.marked = False
+
+    @property
+    def key(self) -> str:
+        """Names it among the items of its job: what `run.items(key=…)` makes of its value, or its
+        place, from 1."""
+        if self._key is None:
+            return str(self._place + 1)
+        return whole(str(self._key(self.value) if callable(self._key) else self[self._key]))
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same in every attempt of the job and in its retries, and in nothing else."""
+        return f"{self._root}/{self._tally.loop}/{self.key}"
 
     def __getitem__(self, name: Any) -> Any:
         return self.value[name]  # type: ignore[index]  # delegates to whatever the value is
@@ -115,9 +84,6 @@ class Item(Generic[T]):
     def _mark(self, outcome: Outcome, flaw: ItemError) -> None:
         if not self.marked:
             self.marked = True
-            self._tally.add(outcome, flaw, flaw.example or whole(self._named()))
-
-    def _named(self) -> str:
-        if self._key is None:
-            return ""
-        return str(self._key(self.value) if callable(self._key) else self[self._key])
+            key = self.key
+            example = flaw.example or ("" if self._key is None else key)
+            self._tally.add(outcome, flaw, key, example)

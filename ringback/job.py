@@ -1,4 +1,4 @@
-"""A job's life: its states, its one table of transitions, and the pure changes ``Job -> Job``.
+"""A job's life: the pure changes ``Job -> Job``.
 
 No I/O and no clock: a change writes ``NOW`` and the store's commit script fills in the time.
 ``version`` grows by one with every committed change; a terminal state never changes again
@@ -7,199 +7,68 @@ No I/O and no clock: a change writes ``NOW`` and the store's commit script fills
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ringback.errors import IllegalTransition
-from ringback.failure import WORKER_LOST, Failure
+from ringback.errors import IllegalTransition, JobEnded, NotCancellable
+from ringback.failure import WORKER_LOST, Failure, not_started, timed_out
 from ringback.instant import NOTICE_DUE, NOW, Instant
+from ringback.notice import CANCELLED_BY_USER, NO_ADDRESS, SEEN, Notice, NoticeState
+from ringback.progress import (
+    Counts,
+    Link,
+    Outcome,
+    Place,
+    Problem,
+    Progress,
+    Result,
+    Step,
+)
+from ringback.spec import Owner, Policy, Scope, Spec
+from ringback.state import ACTIVE, TERMINAL, TRANSITIONS, State
 
-
-class State(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"  #: accepted and durable; waits for a worker
-    RUNNING = "running"  #: an attempt holds the lease
-    RETRYING = "retrying"  #: the last attempt failed; the next one has a time
-    CANCELLING = "cancelling"  #: the user asked to stop; the attempt hasn't reached a checkpoint
-    SUCCEEDED = "succeeded"  #: everything was done
-    PARTIAL = "partial"  #: some items were done, some failed
-    FAILED = "failed"  #: nothing was done, or the job broke
-    CANCELLED = "cancelled"  #: stopped as asked
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the job has ended for good."""
-        return self in TERMINAL
-
-
-ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.RETRYING, State.CANCELLING})
-TERMINAL = frozenset(State) - ACTIVE
-
-#: The state machine, whole: every edge and what takes it. README draws the same picture.
-TRANSITIONS: Mapping[tuple[State, State], str] = {
-    (State.QUEUED, State.RUNNING): "a worker claims it",
-    (State.QUEUED, State.CANCELLED): "cancelled while waiting",
-    (State.QUEUED, State.FAILED): "deadline passed",
-    (State.RUNNING, State.QUEUED): "lease expired or worker stopping",
-    (State.RUNNING, State.RETRYING): "retryable error, attempts left",
-    (State.RUNNING, State.CANCELLING): "cancel requested",
-    (State.RUNNING, State.SUCCEEDED): "all items fine",
-    (State.RUNNING, State.PARTIAL): "some items failed",
-    (State.RUNNING, State.FAILED): "no item fine, or a final error",
-    (State.RETRYING, State.QUEUED): "its time has come",
-    (State.RETRYING, State.CANCELLED): "cancelled while waiting",
-    (State.RETRYING, State.FAILED): "deadline passed",
-    (State.CANCELLING, State.CANCELLED): "checkpoint reached or lease expired",
-    (State.CANCELLING, State.SUCCEEDED): "it ended before a checkpoint",
-    (State.CANCELLING, State.PARTIAL): "it ended before a checkpoint",
-    (State.CANCELLING, State.FAILED): "it broke before a checkpoint",
-}
-
-Outcome = Literal["failed", "skipped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Whose job it is, and where and how to write to them."""
-
-    id: str
-    email: str | None = None
-    name: str | None = None
-    locale: str = "en"
-    timezone: str = "UTC"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What a job type promises and wants; copied onto each job when it is submitted.
-
-    Times are milliseconds. ``grace_*`` None: the installation's setting.
-    """
-
-    unit: str = "items"
-    steps: int | None = None
-    idempotent: bool = False
-    max_attempts: int = 5
-    backoff_base: int = 1_000
-    backoff_cap: int = 300_000
-    receipt: Literal["pong", "seen"] = "pong"
-    grace_absent: int | None = None
-    grace_present: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """What was asked for; never changes."""
-
-    id: str
-    type: str
-    title: str
-    owner: Owner
-    params: Mapping[str, Any] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
-    retry_of: str | None = None
-    root: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The part of the job under way: its place (from 1), how many there are if known, its name."""
-
-    index: int
-    count: int | None
-    name: str
-    cancellable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """``done`` of ``total`` (None: unknown) units."""
-
-    done: int = 0
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Item outcomes; they always add up to the items seen."""
-
-    succeeded: int = 0
-    failed: int = 0
-    skipped: int = 0
-
-    @property
-    def seen(self) -> int:
-        """All items that have an outcome."""
-        return self.succeeded + self.failed + self.skipped
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Equal item problems as one: how many, in words (plural with ``{count}``), what to do."""
-
-    code: str
-    outcome: Outcome
-    count: int
-    many: str
-    one: str | None = None
-    action: str = ""
-    examples: tuple[str, ...] = ()
-
-    @property
-    def message(self) -> str:
-        """The sentence that fits the count."""
-        if self.count == 1 and self.one:
-            return self.one
-        return self.many.replace("{count}", f"{self.count:,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Something to fetch: its label (verb + object) and URL (absolute, or a path of this site)."""
-
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a finished job leaves: one sentence and links."""
-
-    summary: str
-    links: tuple[Link, ...] = ()
-
-
-NoticeState = Literal["waiting", "sending", "delayed", "sent", "skipped", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """The duty to tell the user how the job ended.
-
-    ``waiting``, ``sending`` and ``delayed`` are open; the others end it: exactly one of
-    receipt (``skipped``), accepted email (``sent``), recorded reason (``skipped``, ``failed``).
-    """
-
-    state: NoticeState
-    reason: str
-    at: Instant | None = None
-    message_id: str | None = None
-    tries: int = 0  #: deliveries that were put off
-
-    @property
-    def open(self) -> bool:
-        """Whether something is still to be done."""
-        return self.state in ("waiting", "sending", "delayed")
-
-
-SEEN = "Seen live, so no email was needed."
-NO_ADDRESS = "There is no email address for this user."
-CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
+#: The domain, whole: who works with jobs needs no other module of it.
+__all__ = [
+    "ACTIVE",
+    "RECORDED",
+    "TERMINAL",
+    "TRANSITIONS",
+    "Cancel",
+    "Counts",
+    "Job",
+    "Link",
+    "Notice",
+    "Outcome",
+    "Owner",
+    "Place",
+    "Policy",
+    "Problem",
+    "Progress",
+    "Result",
+    "Scope",
+    "Spec",
+    "State",
+    "Step",
+]
 
 ALL_FAILED = "None of the {unit} could be processed."
+FORCED = (
+    "Our support stopped the job before it reached a safe point; the last step may be half done."
+)
+WORKER_SILENT = "The worker stopped answering."
+RECORDED = 10_000  #: failed items kept one by one; above it, "failed only" can't be retried
+RETRIABLE = (State.PARTIAL, State.FAILED, State.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Somebody asked to stop: who, when, why; ``late``: it takes longer than it should."""
+
+    by: Literal["user", "support"] = "user"
+    at: Instant = NOW
+    why: str = ""
+    late: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +85,16 @@ class Job:
     progress: Progress = Progress()
     counts: Counts = Counts()
     problems: tuple[Problem, ...] = ()
+    marks: tuple[int, ...] = ()  #: how many items each `run.items` of the function has finished
+    kept: str = ""  #: what a stop from here on would leave, in the job's own words
     error: Failure | None = None
     result: Result | None = None
     next_at: Instant | None = None
     reason: str | None = None
+    place: Place | None = None
+    silent: int = 0  #: ms without news that the user has been told of
+    slow: bool = False  #: it runs longer than nine of ten others did
+    cancel: Cancel | None = None
     notice: Notice | None = None
     ended_version: int | None = None
     created_at: Instant = NOW
@@ -237,18 +112,46 @@ class Job:
         """How many more attempts the policy allows."""
         return max(0, self.spec.policy.max_attempts - self.attempt)
 
+    @property
+    def dead(self) -> bool:
+        """Whether it failed by no fault of its user: operators look at those, and replay them."""
+        return (
+            self.state is State.FAILED
+            and self.error is not None
+            and self.error.category in ("external", "system")
+        )
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """What a retry by the user may redo; empty: it can't be retried."""
+        if self.state not in RETRIABLE or not self.spec.policy.idempotent:
+            return ()
+        some = self.spec.policy.resume and 0 < self.counts.failed <= RECORDED
+        return ("all", "failed") if some else ("all",)
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When it fails if it hasn't ended (or, before its first start, hasn't started)."""
+        if self.state.terminal:
+            return None
+        if self.started_at is None:
+            return self.created_at.after(self.spec.policy.start_within)
+        timeout = self.spec.policy.timeout
+        return None if timeout is None else self.started_at.after(timeout)
+
     def _to(self, state: State, **changes: Any) -> Job:
         if (self.state, state) not in TRANSITIONS:
             raise IllegalTransition(f"{self.id}: {self.state} -> {state} isn't in the table")
+        changes = {"place": None, "silent": 0, **changes}
         if state.terminal:
             changes = {
-                "step": None, "next_at": None, "finished_at": NOW,
+                "step": None, "next_at": None, "finished_at": NOW, "slow": False,
                 "ended_version": self.version + 1, "notice": self._duty(state), **changes,
             }  # fmt: skip
         return replace(self, state=state, updated_at=NOW, **changes)
 
     def _duty(self, state: State) -> Notice:
-        if state is State.CANCELLED:
+        if state is State.CANCELLED and (self.cancel is None or self.cancel.by == "user"):
             return Notice("skipped", CANCELLED_BY_USER, NOW)
         if not self.spec.owner.email:
             return Notice("skipped", NO_ADDRESS, NOW)
@@ -258,24 +161,37 @@ class Job:
 
     def claimed(self) -> Job:
         """A worker starts the next attempt; the new fence shuts older attempts out."""
+        if not (self.spec.policy.idempotent and self.spec.policy.resume):
+            return self._emptied()._claimed()
+        return self._claimed()
+
+    def _emptied(self) -> Job:
+        return replace(self, progress=Progress(), counts=Counts(), problems=(), marks=(), kept="")
+
+    def _claimed(self) -> Job:
         return self._to(
             State.RUNNING, attempt=self.attempt + 1, fence=self.fence + 1, message="", step=None,
-            progress=Progress(), counts=Counts(), problems=(), error=None, next_at=None,
-            reason=None, started_at=self.started_at or NOW,
+            error=None, next_at=None, reason=None, started_at=self.started_at or NOW,
         )  # fmt: skip
 
     def advanced(self, **changes: Any) -> Job:
-        """Running on: any of message, step, progress, counts, problems."""
+        """Running on: any of message, step, progress, counts, problems, marks, kept."""
         if self.state not in (State.RUNNING, State.CANCELLING):
             raise IllegalTransition(f"{self.id}: no progress while {self.state}")
-        return replace(self, updated_at=NOW, **changes)
+        return replace(self, updated_at=NOW, silent=0, **changes)
 
     def ended(self, result: Result | None) -> Job:
         """The function returned: succeeded, partial or failed, by the counts."""
         failed, succeeded = self.counts.failed, self.counts.succeeded
         if failed and not succeeded:
             return self._to(State.FAILED, result=result, error=self._all_failed())
-        return self._to(State.PARTIAL if failed else State.SUCCEEDED, result=result, error=None)
+        state = State.PARTIAL if failed else State.SUCCEEDED
+        return self._to(state, result=result, error=None, reason=self._which_attempt())
+
+    def _which_attempt(self) -> str | None:
+        if self.attempt == 1:
+            return None
+        return f"Attempt {self.attempt} of {self.spec.policy.max_attempts} made it."
 
     def _all_failed(self) -> Failure:
         first = self.problems[0] if self.problems else None
@@ -292,9 +208,24 @@ class Job:
 
     def retry_later(self, error: Failure, delay: int) -> Job:
         """A retryable error: the next attempt comes in ``delay`` milliseconds."""
+        reason = f"{error.message} {self._what_is_redone()}"
         return self._to(
-            State.RETRYING, step=None, error=error, reason=error.message, next_at=NOW.after(delay)
+            State.RETRYING, step=None, error=error, reason=reason, next_at=NOW.after(delay)
         )
+
+    def _what_is_redone(self) -> str:
+        done, policy = sum(self.marks), self.spec.policy
+        if policy.resume and done:
+            return f"The next attempt goes on after the {done:,} {policy.unit} that are done."
+        return "The next attempt starts from the beginning."
+
+    def paused(self, label: str, delay: int) -> Job:
+        """An external service is known to be down: waits for it, and the attempt doesn't count."""
+        reason = f"{label} isn't answering at the moment. The job goes on by itself once it does."
+        return self._to(
+            State.RETRYING, step=None, attempt=self.attempt - 1, reason=reason,
+            next_at=NOW.after(delay),
+        )  # fmt: skip
 
     def handed_back(self) -> Job:
         """The worker is stopping: back to the queue, and this attempt doesn't count."""
@@ -306,20 +237,49 @@ class Job:
 
     def stopped(self) -> Job:
         """The checkpoint after a cancel request."""
-        return self._to(State.CANCELLED, result=Result(self._kept()))
+        return self._to(State.CANCELLED, result=Result(self._what_was_done()))
 
-    def _kept(self) -> str:
-        if not self.counts.seen:
-            return "Stopped before anything was done."
-        return f"Stopped after {self.counts.seen:,} {self.spec.policy.unit}."
+    def _what_was_done(self) -> str:
+        if self.kept or not self.counts.seen:
+            return self.kept or "Stopped before anything was done."
+        told = ((self.counts.failed, "failed"), (self.counts.skipped, "skipped"))
+        apart = ", ".join(f"{count:,} {outcome}" for count, outcome in told if count)
+        seen = f"Stopped after {self.counts.seen:,} {self.spec.policy.unit}"
+        return f"{seen} ({apart}); what was done is kept." if apart else f"{seen}, which are kept."
 
     # -- anybody's transitions
 
-    def cancel_requested(self) -> Job:
-        """Waiting jobs end at once, running ones at their next checkpoint; otherwise no change."""
-        if self.state in (State.QUEUED, State.RETRYING):
-            return self._to(State.CANCELLED, result=Result("Cancelled before it started."))
-        return self._to(State.CANCELLING) if self.state is State.RUNNING else self
+    def cancel_requested(self, by: Literal["user", "support"] = "user", why: str = "") -> Job:
+        """Waiting jobs end at once, running ones at their next checkpoint; no change where that
+        was asked before. Raises NotCancellable, and JobEnded where it ended in another way."""
+        if self.state in (State.CANCELLING, State.CANCELLED):
+            return self
+        if self.state.terminal:
+            raise JobEnded(self.id, self.state.value)
+        if not self.spec.policy.cancellable:
+            raise NotCancellable(self.id, self.spec.policy.cancel_warning)
+        asked = replace(self, cancel=Cancel(by=by, why=why))
+        if self.state is State.RUNNING:
+            return asked._to(State.CANCELLING)
+        told = "Cancelled before it started." if self.started_at is None else self._what_was_done()
+        return asked._to(State.CANCELLED, result=Result(told))
+
+    def forced(self, who: str, why: str) -> Job:
+        """Support ends a cancel that reaches no checkpoint; the user is told so."""
+        if self.state.terminal:
+            raise JobEnded(self.id, self.state.value)
+        cancel = replace(self.cancel or Cancel(), by="support", why=why, forced=True)
+        return replace(self, cancel=cancel, fence=self.fence + 1)._to(
+            State.CANCELLED,
+            result=Result(f"{FORCED} {self._what_was_done()}"),
+            reason=f"Forced by {who}: {why}",
+        )
+
+    def positioned(self, place: Place) -> Job:
+        """Where it stands in the queue; no change where that is known, or it waits no more."""
+        if self.state is not State.QUEUED or place == self.place:
+            return self
+        return replace(self, place=place, updated_at=NOW)
 
     # -- the supervisor's transitions
 
@@ -332,8 +292,38 @@ class Job:
         if self.state is State.CANCELLING:
             return self.stopped()
         if self.spec.policy.idempotent and self.attempts_left:
-            return self._put_back(reason="The worker stopped answering.")
+            return self._put_back(reason=f"{WORKER_SILENT} {self._what_is_redone()}")
         return self.failed(replace(WORKER_LOST, ref=self.id))
+
+    def deadline_passed(self) -> Job:
+        """It took longer than jobs of its type may."""
+        if self.state is State.CANCELLING:
+            return self.stopped()
+        policy = self.spec.policy
+        if self.started_at is None:
+            return self.failed(not_started(policy.start_within, self.id))
+        seen = f"{self.counts.seen:,} {policy.unit}" if self.counts.seen else ""
+        return self.failed(timed_out(policy.timeout or 0, seen, self.error, self.id))
+
+    def fell_silent(self) -> Job:
+        """Running without news for longer than its type usually does, and then twice as long…;
+        or a cancel that doesn't reach a checkpoint."""
+        if self.state is State.CANCELLING and self.cancel is not None:
+            return replace(self, cancel=replace(self.cancel, late=True), updated_at=NOW)
+        if self.state is not State.RUNNING:
+            return self
+        return replace(self, silent=self.next_silence, updated_at=NOW)
+
+    @property
+    def next_silence(self) -> int:
+        """After how many ms without news the user is told (again)."""
+        return self.silent * 2 or self.spec.policy.stall_after
+
+    def took_long(self) -> Job:
+        """It runs longer than nine of ten jobs of its type did."""
+        if self.slow or self.state.terminal:
+            return self
+        return replace(self, slow=True, updated_at=NOW)
 
     # -- the notice
 

@@ -80,5 +80,5 @@ def job_key(job_id: str) -> str:
 
 
 def due_key(partition: str, kind: str) -> str:
-    """The index of what is due, by kind (lease, retry, doorbell, notice)."""
+    """The index of what is due, by kind (see ``store.DUE``)."""
     return key(partition, "due", kind)

@@ -8,8 +8,10 @@ which the function meets as an ``Interrupted`` at its next checkpoint.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -23,11 +25,18 @@ from ringback.errors import (
     StoreUnavailable,
     whole,
 )
+from ringback.estimate import remaining, rounded
+from ringback.external import External, Services
 from ringback.files import File
-from ringback.item import Item, Key, Tally
+from ringback.instant import NOW, Instant
+from ringback.item import Item, Key
 from ringback.job import Counts, Job, Link, Owner, Progress, Result, State, Step
+from ringback.store import Flaws
+from ringback.tally import ItemRecord, Tally, record_of
 
 T = TypeVar("T")
+Source = Iterable[T] | Callable[[int], Iterable[T]]
+AsyncSource = AsyncIterable[T] | Callable[[int], AsyncIterable[T]]
 
 LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
 
@@ -39,11 +48,14 @@ class Run:
     WorkerStopping, LeaseLost) once the attempt has to stop.
     """
 
-    def __init__(self, db: Store, job: Job, data_dir: Path) -> None:
+    def __init__(self, db: Store, job: Job, data_dir: Path, services: Services) -> None:
         self.data_dir = data_dir
-        self.tally = Tally()
+        self.tally = Tally(job)
         self._db = db
         self._job = job
+        self._services = services
+        self._began, self._begun_at = time.monotonic(), 0
+        self._wanted = self._to_redo(job)
         self._fence = job.fence
         self._writing = Lock()
         self._written: dict[str, Any] = {}
@@ -51,8 +63,10 @@ class Run:
         self._step: Step | None = None
         self._cancellable = True
         self._done: Callable[[], int] | None = None
-        self._progress = Progress()
+        self._progress = job.progress
+        self._kept = job.kept
         self._interrupt: Interrupted | None = None
+        self._on_interrupt: Callable[[], object] | None = None
         self._workspace: Path | None = None
 
     # -- what it is
@@ -95,9 +109,15 @@ class Run:
         self.checkpoint()
         self._message = whole(text)
 
+    def kept(self, text: str) -> None:
+        """What is done and stays if the job is stopped from here on, as one sentence; without it
+        the user is told how many items were done."""
+        self.checkpoint()
+        self._kept = whole(text)
+
     @contextmanager
     def step(self, name: str, *, cancellable: bool = True) -> Iterator[None]:
-        """A named part of the job."""
+        """A named part of the job; a cancel waits for the end of one that isn't cancellable."""
         self.checkpoint()
         index = 1 if self._step is None else self._step.index + 1
         name = whole(name)
@@ -107,6 +127,7 @@ class Run:
             yield
         finally:
             self._cancellable = True
+            self._nudge()
 
     def progress(self, done: int, total: int | None = None) -> None:
         """``done`` of ``total`` (None: unknown) units, for work that has no items."""
@@ -115,7 +136,7 @@ class Run:
 
     def items(
         self,
-        values: Iterable[T],
+        values: Source[T],
         *,
         key: Key[T] = None,
         total: int | None = None,
@@ -123,42 +144,90 @@ class Run:
     ) -> Iterator[Item[T]]:
         """Yields each value as an Item and counts how it went.
 
-        ``key`` names an item in the examples of problems. ``progress`` tells how much of
-        ``total`` is done where that isn't the number of items (bytes read, say).
+        A later attempt goes on after the items that are finished, with their counts (but for job
+        types with ``resume=False``): the function has to give the same values in the same order,
+        or be a function of the place to start from, for sources that can seek.
+
+        ``key`` names an item. ``progress`` tells how much of ``total`` is done where that isn't
+        the number of items (bytes read, say).
         """
-        self._start_items(total, progress)
-        for value in values:
+        place = self._start_items(total, progress)
+        rest = values(place) if callable(values) else islice(values, place, None)
+        for value in rest:
             self.checkpoint()
-            item = Item(self.tally, value, key)
-            yield item
-            if not item.marked:
-                self.tally.succeeded += 1
+            item = Item(self.tally, value, key, place, self._root)
+            place += 1
+            if not self._skips(item):
+                yield item
+                self._settle(item)
 
     async def aitems(
-        self,
-        values: AsyncIterable[T],
-        *,
-        key: Key[T] = None,
-        total: int | None = None,
+        self, values: AsyncSource[T], *, key: Key[T] = None, total: int | None = None
     ) -> AsyncIterator[Item[T]]:
         """``items`` for ``async for``."""
-        self._start_items(total, None)
+        place = behind = self._start_items(total, None)
+        if callable(values):
+            values, behind = values(place), 0
         async for value in values:
             self.checkpoint()
-            item = Item(self.tally, value, key)
-            yield item
-            if not item.marked:
-                self.tally.succeeded += 1
+            if behind:  # an earlier attempt has finished it
+                behind -= 1
+                continue
+            item = Item(self.tally, value, key, place, self._root)
+            place += 1
+            if not self._skips(item):
+                yield item
+                self._settle(item)
 
-    def _start_items(self, total: int | None, progress: Callable[[], int] | None) -> None:
-        before = self.counts.seen
-        self._done = progress or (lambda: self.tally.counts().seen - before)
-        self._progress = Progress(0, total)
+    def _start_items(self, total: int | None, progress: Callable[[], int] | None) -> int:
+        place = self.tally.next_loop()
+        self._done = progress or self.tally.behind
+        self._began, self._begun_at = time.monotonic(), self._done()
+        self._progress = Progress(place, total)
+        return place
+
+    def _skips(self, item: Item[Any]) -> bool:
+        if self._wanted is None or item.key in self._wanted:
+            return False
+        self.tally.pass_over()
+        return True
+
+    def _settle(self, item: Item[Any]) -> None:
+        if not item.marked:
+            self.tally.succeed()
+
+    def wanted(self, key: str) -> bool:
+        """Whether the item ``key`` is this job's work: False where the job is a retry of failed
+        items only, and this wasn't one. ``items`` asks by itself."""
+        return self._wanted is None or key in self._wanted
+
+    def failed_items(self) -> Iterator[ItemRecord]:
+        """This job's failed items so far, those of earlier attempts included (10,000 at most)."""
+        self.flush()
+        for text in self._db.do(store.items(self.job_id, "failed"), patience=LAST_WRITE):
+            yield record_of(text)
 
     def recount(self, *, succeeded: int, failed: int, skipped: int) -> None:
         """Replaces the counts, where an earlier attempt is found to have done the work."""
         self.checkpoint()
-        self.tally.succeeded, self.tally.failed, self.tally.skipped = succeeded, failed, skipped
+        self.tally.recount(Counts(succeeded, failed, skipped))
+
+    def external(
+        self,
+        service: str,
+        *,
+        label: str | None = None,
+        failures: tuple[type[Exception], ...] = (),
+    ) -> External:
+        """``with run.external("stripe"):`` around calls to a service that may fail.
+
+        While it is known to be down, for any worker, the job waits for it, which costs no
+        attempt. ``label``: its name for users. ``failures``: errors of a client library that mean
+        a failing service and aren't OSErrors, ``aiohttp.ClientError`` say. Works with ``async
+        with``, too.
+        """
+        self.checkpoint()
+        return self._services.external(service, label=label, failures=failures)
 
     def publish_file(self, path: Path, *, name: str, label: str, content_type: str) -> Link:
         """Moves a file to where the owner can download it; the link belongs into the result."""
@@ -187,22 +256,41 @@ class Run:
         """Asks the function to stop at its next checkpoint. A lost lease outranks the others."""
         if self._interrupt is None or isinstance(reason, LeaseLost):
             self._interrupt = reason
+            self._nudge()
+
+    @property
+    def interrupted(self) -> Interrupted | None:
+        """Why the attempt has to stop, if it has to."""
+        return self._interrupt
+
+    def on_interrupt(self, nudge: Callable[[], object]) -> None:
+        """What wakes a function that may be waiting elsewhere than at a checkpoint."""
+        self._on_interrupt = nudge
+        self._nudge()
+
+    def _nudge(self) -> None:
+        if self._on_interrupt is not None and self._interrupt is not None and self._may_stop():
+            self._on_interrupt()
 
     def flush(self) -> None:
         """Writes what has changed. The keeper calls it ten times a second; a store that is away
         is no reason to stop: the next flush carries it all."""
         with self._writing:
-            changes = self._snapshot()
+            changes, flaws = self._snapshot()
             if changes == self._written or isinstance(self._interrupt, LeaseLost):
                 return
+            change = store.update(
+                self._job, lambda j: j.advanced(**changes), held=self._fence, flaws=flaws
+            )
             try:
-                change = store.update(self._job, lambda j: j.advanced(**changes), held=self._fence)
                 self._adopt(self._db.do(change))
-                self._written = changes
             except StoreUnavailable:
                 return
             except LeaseLost as lost:
                 self.interrupt(lost)
+                return
+            self._written = changes
+            self.tally.written(flaws)
 
     def finish(self, ending: Callable[[Job], Job]) -> Job:
         """Writes how the attempt ended, however long the store is away (up to ten minutes).
@@ -210,9 +298,9 @@ class Run:
         Raises LeaseLost where the attempt was replaced.
         """
         with self._writing:
-            changes = self._snapshot()
+            changes, flaws = self._snapshot()
             change = store.update(
-                self._job, lambda j: ending(j.advanced(**changes)), held=self._fence
+                self._job, lambda j: ending(j.advanced(**changes)), held=self._fence, flaws=flaws
             )
             self._job = self._db.do(change, patience=LAST_WRITE)
             return self._job
@@ -234,10 +322,28 @@ class Run:
         if job.state is State.CANCELLING:
             self.interrupt(JobCancelled(job.id))
 
-    def _snapshot(self) -> dict[str, Any]:
-        counts = self.tally.counts()
+    def _snapshot(self) -> tuple[dict[str, Any], Flaws]:
+        tallied, flaws = self.tally.snapshot()
         done = self._done() if self._done is not None else self._progress.done
-        return {
-            "message": self._message, "step": self._step, "counts": counts,
-            "progress": Progress(done, self._progress.total), "problems": self.tally.problems(),
+        changes = {
+            "message": self._message, "step": self._step, "counts": tallied.counts,
+            "problems": tallied.problems, "marks": tallied.marks, "kept": self._kept,
+            "progress": Progress(done, self._progress.total, self._eta(done)),
         }  # fmt: skip
+        return changes, flaws
+
+    def _eta(self, done: int) -> Instant | None:
+        elapsed, before = round((time.monotonic() - self._began) * 1000), self._begun_at
+        total = self._progress.total and self._progress.total - before
+        left = remaining(done - before, total, elapsed, self._job.spec.estimate)
+        return None if left is None else NOW.after(rounded(left))
+
+    @property
+    def _root(self) -> str:
+        return self._job.spec.root or self._job.id
+
+    def _to_redo(self, job: Job) -> frozenset[str] | None:
+        if job.spec.scope == "all" or job.spec.retry_of is None:
+            return None
+        records = self._db.do(store.items(job.spec.retry_of, "failed"), patience=LAST_WRITE)
+        return frozenset(record_of(text).key for text in records)

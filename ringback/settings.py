@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ringback.errors import SettingsError
+from ringback.job import State
 from ringback.submission import Defaults
 
 PREFIX = "RINGBACK_"
@@ -40,6 +41,8 @@ def _numbered(url: str) -> str:
 
 StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+#: A job's notice may wait for two days; a job that is gone could tell nobody.
+Days = Annotated[float, Field(ge=2, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -61,11 +64,18 @@ class Settings(BaseSettings):
     grace_absent: Seconds = Field(5, description="seconds before an email, nobody there")
     grace_present: Seconds = Field(30, description="seconds before an email, somebody there")
     email_window: Seconds = Field(10, description="seconds; one email per user and window")
+    keep_succeeded: Days = Field(30, description="days that succeeded jobs are kept")
+    keep_partial: Days = Field(90, description="days that partly done jobs are kept")
+    keep_failed: Days = Field(90, description="days that failed jobs are kept")
+    keep_cancelled: Days = Field(30, description="days that cancelled jobs are kept")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
     data_dir: Path = Path(".ringback")
     max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")
+    fetch_private: bool = Field(
+        default=False, description="links.check may fetch private addresses"
+    )
     templates: Path | None = None
     dev: bool = Field(default=False, description="dev sign-in and /inbox; never in production")
 
@@ -145,6 +155,15 @@ class Settings(BaseSettings):
             grace_present=round(self.grace_present * 1000),
             data_dir=self.data_dir.resolve(),
         )
+
+    @property
+    def keep(self) -> dict[State, int]:
+        """How long ended jobs are kept, in ms."""
+        days = {
+            State.SUCCEEDED: self.keep_succeeded, State.PARTIAL: self.keep_partial,
+            State.FAILED: self.keep_failed, State.CANCELLED: self.keep_cancelled,
+        }  # fmt: skip
+        return {state: round(kept * 86_400_000) for state, kept in days.items()}
 
     def _secret_from_file(self) -> str:
         path = self.jwt_secret_file or self.data_dir / "jwt_secret"

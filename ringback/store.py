@@ -20,10 +20,16 @@ from typing import Any
 import orjson
 
 from ringback import codec
-from ringback.errors import IdempotencyMismatch, JobNotFound, LeaseLost, StoreUnavailable
+from ringback.errors import (
+    DuplicateWork,
+    IdempotencyMismatch,
+    JobNotFound,
+    LeaseLost,
+    StoreUnavailable,
+)
 from ringback.history import entry_of
 from ringback.instant import Instant
-from ringback.job import ACTIVE, Job, Spec, State
+from ringback.job import ACTIVE, RECORDED, Counts, Job, Outcome, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of, plain
 
 LEASE = 15_000  #: ms that an attempt may stay silent
@@ -33,7 +39,9 @@ SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
 REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
 SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
 CONFLICTS = 50  #: tries of one update before giving up; each conflict is somebody else's success
-DUE = ("lease", "retry", "doorbell", "notice")
+DUE = ("lease", "retry", "doorbell", "notice", "deadline", "silence", "slow")
+RETRY = "retry "  #: begins the unique name of a job's retries
+JUST_NOW = 10_000  #: ms in which a second retry of a job is a double click
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,19 @@ class Overdue:
     retries: tuple[str, ...]
     doorbells: tuple[str, ...]
     mail: tuple[str, ...]
+    deadlines: tuple[str, ...]
+    silent: tuple[str, ...]
+    slow: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """Failed and skipped items to be recorded one by one; ``*_from``: how many came before."""
+
+    failed: tuple[bytes, ...] = ()
+    failed_from: int = 0
+    skipped: tuple[bytes, ...] = ()
+    skipped_from: int = 0
 
 
 # -- jobs
@@ -77,7 +98,8 @@ def submit(
 ) -> Generator[Call, Any, Submitted]:
     """Writes a new job, durably.
 
-    Raises IdempotencyMismatch if the owner used the key for a job with another fingerprint.
+    Raises IdempotencyMismatch if the owner used the key for a job with another fingerprint, and
+    DuplicateWork if an unfinished job of the owner bears one of ``spec.unique``.
     """
     job = Job(spec=spec)
     reply = yield _commit(None, job, idempotency_key, fingerprint)
@@ -85,6 +107,8 @@ def submit(
         if reply[2].decode() != fingerprint:
             raise IdempotencyMismatch(idempotency_key or "", reply[1].decode())
         return Submitted((yield from load(reply[1].decode())), created=False)
+    if reply[0] == b"held":
+        raise DuplicateWork(reply[2].decode(), reply[1].decode())
     return Submitted(_stamped(job, reply), created=True)
 
 
@@ -108,13 +132,18 @@ def load_view(job_id: str, owner: str) -> Generator[Call, Any, bytes]:
 
 
 def update(
-    job: Job | str, change: Callable[[Job], Job], *, held: int | None = None
+    job: Job | str,
+    change: Callable[[Job], Job],
+    *,
+    held: int | None = None,
+    flaws: Flaws = Flaws(),
 ) -> Generator[Call, Any, Job]:
     """Applies a transition to the newest version of a job (given as known, or by id).
 
     On a conflict the job is loaded again and ``change`` decides anew; a ``change`` that returns
     its argument writes nothing. ``held`` is a worker's fence: LeaseLost is raised once another
-    attempt or the supervisor owns the job. Raises JobNotFound.
+    attempt or the supervisor owns the job; ``flaws`` are written with the change. Raises
+    JobNotFound.
     """
     current = (yield from load(job)) if isinstance(job, str) else job
     for _ in range(CONFLICTS):
@@ -123,7 +152,7 @@ def update(
         after = change(current)
         if after is current:
             return current
-        reply = yield _commit(current, after, held=held)
+        reply = yield _commit(current, after, held=held, flaws=flaws)
         if reply[0] == b"ok":
             return _stamped(after, reply)
         if reply[0] == b"gone":
@@ -140,6 +169,15 @@ def history(job_id: str) -> Generator[Call, Any, list[dict[str, Any]]]:
     return [orjson.loads(entry) for entry in entries]
 
 
+def items(
+    job_id: str, outcome: Outcome, start: int = 0, limit: int = RECORDED
+) -> Generator[Call, Any, list[bytes]]:
+    """A job's failed or skipped items as JSON, in the order they came, from place ``start`` on."""
+    where = key(job_id[:2], outcome, job_id)
+    found = yield plain("LRANGE", where, start, start + limit - 1)
+    return [bytes(item) for item in found]
+
+
 def _holds(job: Job, fence: int) -> bool:
     return job.fence == fence and job.state in (State.RUNNING, State.CANCELLING)
 
@@ -150,52 +188,97 @@ def _commit(
     idempotency_key: str | None = None,
     fingerprint: str = "",
     held: int | None = None,
+    flaws: Flaws = Flaws(),
 ) -> Call:
     user, partition = after.spec.owner.id, after.id[:2]
-    policy, entry = after.spec.policy, entry_of(before, after)
+    policy, entry, when = after.spec.policy, entry_of(before, after), _when(after)
     facts = {
-        "op": secrets.token_hex(8), "id": after.id, "owner": user,
+        "op": secrets.token_hex(8), "id": after.id, "owner": user, "type": after.spec.type,
         "expected": 0 if before is None else before.version,
         "held": -1 if held is None else held,
-        "fence": after.fence, "active": after.state in ACTIVE,
+        "fence": after.fence, "state": after.state.value, "active": after.state in ACTIVE,
         "grace_absent": policy.grace_absent or 0, "grace_present": policy.grace_present or 0,
-        "notice": after.notice is not None, "due": _dues(after),
+        "notice": after.notice is not None, "open_notice": _at(_open_notice(after)),
+        "when": [_at(moment) for moment in when.values()],
         "epoch": secrets.token_hex(4), "publish": "publish", "channel": channel_of(user),
         "fingerprint": fingerprint if idempotency_key else "",
-        "fingerprint_ttl": IDEMPOTENCY_TTL,
+        "fingerprint_ttl": IDEMPOTENCY_TTL, "prefix": key(partition, "job", ""),
+        "unique": [{"name": n, "least": _least(n)} for n in after.spec.unique if before is None],
+        "emptied": before is not None and before.counts != Counts() == after.counts,
+        "failed": len(flaws.failed), "failed_from": flaws.failed_from,
+        "skipped_from": flaws.skipped_from,
     }  # fmt: skip
     return Call(
         "commit",
         (
             job_key(after.id), *_feed_keys(user), key(partition, "history", after.id),
-            key(partition, "epoch"), *(due_key(partition, kind) for kind in DUE),
-            key(partition, "outbox", user), key(partition, "presence", user),
+            key(partition, "epoch"), key(partition, "outbox", user),
+            due_key(partition, "notice"), key(partition, "presence", user),
             # hashed: a user may choose the key, and must not choose another user's
             key(partition, "idempotency", user, _sha256(idempotency_key or "")),
+            key(partition, "failed", after.id), key(partition, "skipped", after.id),
+            *(key(partition, *index) for index in when),
+            *(_unique_key(user, name) for name in after.spec.unique if before is None),
         ),
         (
             orjson.dumps(facts),
             codec.encode_spec(after.spec) if before is None else b"",
             codec.encode_record(after), codec.encode_view(after),
             codec.encode_entry(entry) if entry else b"",
+            *flaws.failed, *flaws.skipped,
         ),
         durable=before is None or (after.state.terminal and not before.state.terminal),
     )  # fmt: skip
+
+
+def _least(unique: str) -> int:
+    return JUST_NOW if unique.startswith(RETRY) else 0
+
+
+def _unique_key(user: str, name: str) -> str:
+    return key(partition_of(user), "unique", user, _sha256(name))
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _dues(job: Job) -> dict[str, dict[str, Any]]:
-    """When the supervisor has to look at the job next, by kind."""
-    due: dict[str, Instant | None] = {
-        "lease": Instant(LEASE, "commit") if _leased(job) else None,
-        "retry": job.next_at if job.state is State.RETRYING else None,
-        "doorbell": Instant(RERING, "commit") if job.state is State.QUEUED else None,
-        "notice": job.notice.at if job.notice is not None and job.notice.open else None,
+def _when(job: Job) -> dict[tuple[str, ...], Instant | None]:
+    """The indexes in which others find the job, and from when on."""
+    queued = job.state is State.QUEUED
+    return {
+        ("due", "lease"): Instant(LEASE, "commit") if _leased(job) else None,
+        ("due", "retry"): job.next_at if job.state is State.RETRYING else None,
+        ("due", "doorbell"): Instant(RERING, "commit") if queued else None,
+        ("due", "deadline"): job.deadline,
+        ("due", "silence"): _silence(job),
+        ("due", "slow"): _slow(job),
+        ("queued",): job.created_at if queued else None,
+        ("dead",): job.finished_at if job.dead else None,
+        ("ended", job.state.value): job.finished_at,
     }
-    return {k: {"ms": at.ms, "base": at.base[0]} for k, at in due.items() if at is not None}
+
+
+def _silence(job: Job) -> Instant | None:
+    if job.state is State.RUNNING:
+        return Instant(job.next_silence, "commit")
+    if job.state is State.CANCELLING and job.cancel is not None and not job.cancel.late:
+        return job.cancel.at.after(job.spec.policy.cancel_within)
+    return None
+
+
+def _slow(job: Job) -> Instant | None:
+    if job.spec.estimate is None or job.started_at is None or job.slow or job.state.terminal:
+        return None
+    return job.started_at.after(job.spec.estimate.late)
+
+
+def _open_notice(job: Job) -> Instant | None:
+    return job.notice.at if job.notice is not None and job.notice.open else None
+
+
+def _at(moment: Instant | None) -> dict[str, Any] | bool:
+    return moment is not None and {"ms": moment.ms, "base": moment.base[0]}
 
 
 def _leased(job: Job) -> bool:
@@ -215,6 +298,9 @@ def _stamped(job: Job, reply: Sequence[Any]) -> Job:
         updated_at=job.updated_at.resolved(commit=commit, notice=due),
         finished_at=closed(job.finished_at),
         notice=job.notice and replace(job.notice, at=closed(job.notice.at)),
+        progress=replace(job.progress, eta=closed(job.progress.eta)),
+        cancel=job.cancel and replace(
+            job.cancel, at=job.cancel.at.resolved(commit=commit, notice=due)),
     )  # fmt: skip
 
 
@@ -278,12 +364,15 @@ def _feed(reply: Sequence[Any], *, reset: bool) -> Feed:
 # -- leases and what is overdue
 
 
-def renew(partition: str, leases: Sequence[tuple[str, int]]) -> Generator[Call, Any, list[str]]:
-    """Extends the leases of (job id, fence) pairs; the ids of those that are lost."""
+def renew(
+    partition: str, leases: Sequence[tuple[str, int]]
+) -> Generator[Call, Any, tuple[list[str], list[str]]]:
+    """Extends the leases of (job id, fence) pairs; the ids of those that are lost, and of those
+    that are asked to stop."""
     keys = (due_key(partition, "lease"), *(job_key(job_id) for job_id, _ in leases))
     flat = [part for lease in leases for part in lease]
-    lost = yield Call("renew", keys, (LEASE, *flat))
-    return [job_id.decode() for job_id in lost]
+    lost, cancelled = yield Call("renew", keys, (LEASE, *flat))
+    return [job_id.decode() for job_id in lost], [job_id.decode() for job_id in cancelled]
 
 
 def overdue(partition: str, hide: int = RERING, limit: int = 200) -> Generator[Call, Any, Overdue]:
@@ -291,6 +380,30 @@ def overdue(partition: str, hide: int = RERING, limit: int = 200) -> Generator[C
     nothing is lost if this one dies, and each piece is done once if it doesn't."""
     reply = yield Call("overdue", tuple(due_key(partition, k) for k in DUE), (hide, limit))
     return Overdue(*(tuple(m.decode() for m in members) for members in reply))
+
+
+# -- the end of the end
+
+
+def expired(
+    partition: str, state: State, keep: int, limit: int = 100
+) -> Generator[Call, Any, list[str]]:
+    """Ids of jobs that ended in ``state`` more than ``keep`` ms ago, oldest first."""
+    found = yield Call("expired", (key(partition, "ended", state.value),), (keep, limit))
+    return [job_id.decode() for job_id in found]
+
+
+def forget(job: Job) -> Generator[Call, Any, bool]:
+    """Deletes an ended job; False where somebody is still to be told how it ended."""
+    user, partition = job.spec.owner.id, job.id[:2]
+    keys = (
+        job_key(job.id), key(partition, "feed", user), key(partition, "history", job.id),
+        key(partition, "failed", job.id), key(partition, "skipped", job.id),
+        key(partition, "outbox", user), key(partition, "dead"),
+        key(partition, "ended", job.state.value),
+        *(_unique_key(user, name) for name in job.spec.unique),
+    )  # fmt: skip
+    return bool((yield Call("forget", keys, (job.id,))))
 
 
 # -- presence

@@ -12,9 +12,10 @@ from typing import Any
 import jsonschema
 import orjson
 
-from ringback import catalog, files, store
+from ringback import catalog, census, files, store
 from ringback.catalog import JobType
 from ringback.errors import FieldError, InvalidParams
+from ringback.estimate import Estimate, estimate_of
 from ringback.files import File, FileNotFound
 from ringback.job import Owner, Spec
 from ringback.keys import Call, new_job_id
@@ -52,7 +53,7 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
     """Checks the request and writes the job, durably.
 
     Same owner and Idempotency-Key: the same job. Raises UnknownJobType, InvalidParams,
-    IdempotencyMismatch.
+    IdempotencyMismatch, DuplicateWork.
     """
     _check_key(request.idempotency_key)
     mark = fingerprint(request)  # first: all that follows may then rely on params that can be kept
@@ -62,8 +63,14 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
     spec = Spec(
         id=new_job_id(request.owner.id), type=kind.name, title=_title(kind.title, named),
         owner=request.owner, params=dict(request.params), policy=_policy(kind, defaults),
+        unique=_unique(kind, named), estimate=(yield from estimate(kind.name)),
     )  # fmt: skip
     return (yield from store.submit(spec, request.idempotency_key, mark))
+
+
+def estimate(job_type: str) -> Generator[Call, Any, Estimate | None]:
+    """How long jobs of this type took lately; None before there are enough."""
+    return estimate_of((yield from census.durations(job_type)))
 
 
 def fingerprint(request: Request) -> str:
@@ -129,6 +136,12 @@ def _first(own: int | None, default: int) -> int:
     return default if own is None else own
 
 
+def _unique(kind: JobType, named: Mapping[str, Any]) -> tuple[str, ...]:
+    if kind.unique_key is None:
+        return ()
+    return (f"{kind.name}: {_filled(kind.unique_key, named)}",)
+
+
 class _TitleFormatter(string.Formatter):
     """``{param}`` and, for files, ``{param.name}``: nothing else of an object is reachable."""
 
@@ -147,8 +160,12 @@ class _TitleFormatter(string.Formatter):
 
 
 def _title(template: str, named: Mapping[str, Any]) -> str:
-    title = _TitleFormatter().vformat(template, (), named)
-    return " ".join("".join(c if c.isprintable() else " " for c in title).split())[:TITLE_LENGTH]
+    return _filled(template, named)[:TITLE_LENGTH]
+
+
+def _filled(template: str, named: Mapping[str, Any]) -> str:
+    text = _TitleFormatter().vformat(template, (), named)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _field_errors(error: Any) -> list[FieldError]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ringback.estimate import usually
 from ringback.failure import Failure
-from ringback.job import Job, Notice, Problem, State
+from ringback.instant import duration
+from ringback.job import Job, Notice, Owner, Place, Problem, State
 
 JobView = dict[str, Any]
+
+UNKNOWN = Place(None, "Waiting for a free worker")
 
 
 def view_of(job: Job) -> JobView:
@@ -19,14 +23,14 @@ def view_of(job: Job) -> JobView:
         "type": spec.type,
         "title": spec.title,
         "state": job.state.value,
-        "message": job.message,
+        "message": _message(job),
         "promise": None if job.state.terminal else promise(job),
         "queue": _queue(job),
         "step": None if job.step is None else {
             "index": job.step.index, "count": job.step.count, "name": job.step.name},
         "progress": {
             "done": job.progress.done, "total": job.progress.total,
-            "unit": spec.policy.unit, "eta": None},
+            "unit": spec.policy.unit, "eta": job.progress.eta},
         "counts": {
             "succeeded": job.counts.succeeded, "failed": job.counts.failed,
             "skipped": job.counts.skipped},
@@ -38,9 +42,9 @@ def view_of(job: Job) -> JobView:
         "attempt": {
             "number": job.attempt, "max": spec.policy.max_attempts,
             "next_at": job.next_at, "reason": job.reason},
-        "can": {"cancel": False, "retry": []},
-        "cancel_warning": None,
-        "stalled": False,
+        "can": {"cancel": _can_cancel(job), "retry": list(job.scopes)},
+        "cancel_warning": _cancel_warning(job),
+        "stalled": bool(job.silent) or _cancels_late(job),
         "email": None if job.notice is None else _email(job.notice),
         "retry_of": spec.retry_of,
         "created_at": job.created_at,
@@ -51,11 +55,22 @@ def view_of(job: Job) -> JobView:
 
 
 def promise(job: Job) -> str:
-    """What will happen, without an estimate that no runs back."""
-    address = job.spec.owner.email
-    if not address:
+    """What will happen, and how long it usually takes where enough runs back that."""
+    return f"{_how_long(job)}{_how_told(job.spec.owner)}"
+
+
+def _how_long(job: Job) -> str:
+    estimate = job.spec.estimate
+    if estimate is None:
+        return ""
+    told = usually(estimate)
+    return f"This takes longer than usual. {told} " if job.slow else f"{told} "
+
+
+def _how_told(owner: Owner) -> str:
+    if not owner.email:
         return "You can leave this page and come back: the result will be here."
-    return f"You can leave this page: we'll email {masked(address)} when it ends."
+    return f"You can leave this page: we'll email {masked(owner.email)} when it ends."
 
 
 def masked(address: str) -> str:
@@ -64,13 +79,44 @@ def masked(address: str) -> str:
     return f"{local[:1]}…@{domain}"
 
 
+def _message(job: Job) -> str:
+    if _cancels_late(job):
+        return "Still finishing: the job hasn't reached a point where it can stop."
+    if job.silent:
+        return f"Still working, no news for {duration(job.silent)}. {job.message}".strip()
+    return job.message
+
+
+def _cancels_late(job: Job) -> bool:
+    return job.cancel is not None and job.cancel.late and _active(job)
+
+
+def _can_cancel(job: Job) -> bool:
+    waits_or_runs = _active(job) and job.state is not State.CANCELLING
+    return waits_or_runs and job.spec.policy.cancellable
+
+
+def _cancel_warning(job: Job) -> str | None:
+    if not _active(job) or not job.spec.policy.cancellable:
+        return None
+    told = [job.spec.policy.cancel_warning or ""]
+    if job.step is not None and not job.step.cancellable:
+        told.append(f"“{job.step.name}” can't be interrupted; the job stops after it, or ends.")
+    return " ".join(filter(None, told)) or None
+
+
+def _active(job: Job) -> bool:
+    return not job.state.terminal
+
+
 def _queue(job: Job) -> JobView | None:
     if job.state is not State.QUEUED:
         return None
+    place = job.place or UNKNOWN
     return {
-        "ahead": None,
-        "reason": job.reason or "Waiting for a free worker",
-        "start_estimate": None,
+        "ahead": place.ahead,
+        "reason": job.reason or place.reason,
+        "start_estimate": place.start_estimate,
     }
 
 

@@ -80,7 +80,7 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     floor.check(settings.store)
     db = Store(settings.store)
     db.do(catalog.declare([declared.kind for declared in declared.jobs.values()]), patience=60)
-    keeper = Keeper(db)
+    keeper = Keeper(db, sorted(declared.jobs), settings.threads)
     broker = doorbell.new_broker(settings.broker)
     attempts = Attempts(db, keeper, settings.defaults.data_dir, declared.jobs)
     _declare_actors(broker, declared, attempts, settings, db)

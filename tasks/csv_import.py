@@ -42,9 +42,12 @@ COUNTED = 50_000
     "csv.import",
     title="Import of {file.name}",
     idempotent=True,
+    resume=False,  # what an attempt has staged goes with it
     max_attempts=5,
     unit="rows",
     steps=3,
+    unique_key="{table}",
+    cancel_warning="If you cancel, no row of this file is added.",
 )
 def import_csv(
     run: Run,
@@ -69,6 +72,7 @@ def import_csv(
         source = open_csv(file.path, file.name)
         rules = Rules(source.columns, key=key, required=required or (), types=types)
         total = _counted(run, source)
+    run.kept("Stopped before any row was added. Import the file again whenever you like.")
     target = Target(table, source.columns, rules.kinds, rules.key)
     with (
         Rejections(run.workspace / "rejected.csv", source) as rejections,

@@ -1,4 +1,5 @@
-"""Finds what is overdue and sets it going again: leases, retries, doorbells, notices.
+"""Finds what is overdue and sets it going again: leases, retries, doorbells, notices, deadlines,
+silences; and forgets what was kept long enough.
 
 Any number of supervisors may run. Each piece of overdue work is taken by one of them and comes
 up again if that one dies before it is done.
@@ -12,18 +13,21 @@ import dramatiq
 import redis
 import structlog
 
-from ringback import store
+from ringback import census, store
 from ringback.connection import Store
 from ringback.doorbell import MAIL_QUEUE, Doorbells, new_broker
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.job import Job, State
 from ringback.keys import partitions
 from ringback.settings import Settings
+from tasks.queue import QueueNews
+from tasks.retention import Retention
 
 log = structlog.get_logger(__name__)
 
 TICK = 0.5  #: seconds between two looks
 UNHEARD = 1_000  #: rings that may pile up in a queue while nobody hears them
+SWEEP = 60_000  #: ms between two looks for what was kept long enough
 
 
 class Supervisor:
@@ -39,18 +43,24 @@ class Supervisor:
 
     def _partition(self, partition: str) -> int:
         found = self._db.do(store.overdue(partition))
-        for job_id in found.leases:
-            self._requeue(job_id, "lease expired", _expire)
-        for job_id in found.retries:
-            self._requeue(job_id, "retry due", _again)
+        changes: list[tuple[tuple[str, ...], str, Callable[[Job], Job]]] = [
+            (found.deadlines, "deadline passed", _give_up),
+            (found.leases, "lease expired", _expire),
+            (found.retries, "retry due", _again),
+            (found.silent, "silent", Job.fell_silent),
+            (found.slow, "longer than usual", Job.took_long),
+        ]
+        for jobs, why, change in changes:
+            for job_id in jobs:
+                self._change(job_id, why, change)
         for job_id in found.doorbells:
             self._ring_again(job_id)
         if found.mail and self._doorbells.waiting(MAIL_QUEUE) < UNHEARD:
             for user in found.mail:
                 self._doorbells.mail(user)
-        return sum(map(len, (found.leases, found.retries, found.doorbells, found.mail)))
+        return sum(len(jobs) for jobs, _, _ in changes) + len(found.doorbells) + len(found.mail)
 
-    def _requeue(self, job_id: str, why: str, change: Callable[[Job], Job]) -> None:
+    def _change(self, job_id: str, why: str, change: Callable[[Job], Job]) -> None:
         try:
             job = self._db.do(store.update(job_id, change))
         except JobNotFound:
@@ -69,6 +79,10 @@ class Supervisor:
             self._doorbells.job(job_id, queue)
 
 
+def _give_up(job: Job) -> Job:
+    return job if job.state.terminal else job.deadline_passed()
+
+
 def _expire(job: Job) -> Job:
     return job.lease_expired() if job.state in (State.RUNNING, State.CANCELLING) else job
 
@@ -80,10 +94,15 @@ def _again(job: Job) -> Job:
 def supervise(settings: Settings, stopped: Callable[[float], bool]) -> None:
     """Looks twice a second until ``stopped`` (which waits so many seconds) says so; a store or
     broker that is away is waited for."""
-    supervisor = Supervisor(Store(settings.store), Doorbells(new_broker(settings.broker)))
+    db = Store(settings.store)
+    supervisor = Supervisor(db, Doorbells(new_broker(settings.broker)))
+    news, retention = QueueNews(db), Retention(db, settings.keep, settings.defaults.data_dir)
     log.info("supervisor.ready")
     while not stopped(TICK):
         try:
             supervisor.look()
+            news.look()
+            if db.do(census.turn("retention", SWEEP)):
+                retention.sweep()
         except (StoreUnavailable, redis.RedisError, dramatiq.BrokerConnectionError) as error:
             log.warning("supervisor.waits", reason=str(error))

@@ -10,28 +10,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.errors import ExternalError, IllegalTransition, InputError
+from ringback.errors import (
+    ExternalError,
+    IllegalTransition,
+    InputError,
+    JobEnded,
+    NotCancellable,
+)
 from ringback.failure import Failure, failure_of
 from ringback.instant import NOTICE_DUE, NOW, Instant, rfc3339
 from ringback.job import (
     ACTIVE,
-    CANCELLED_BY_USER,
-    NO_ADDRESS,
-    SEEN,
     TERMINAL,
     TRANSITIONS,
     Counts,
     Job,
     Notice,
+    Place,
     Problem,
+    Progress,
     Result,
     State,
 )
+from ringback.notice import CANCELLED_BY_USER, NO_ADDRESS, SEEN
 from ringback.view import masked, view_of
 from tests.rig import new_spec
 
 BROKE = Failure(code="bank_away", category="external", message="No answer.", action="Wait.")
 DONE = Result("Done")
+
+REFUSALS = IllegalTransition, JobEnded, NotCancellable
 
 Change = Callable[[Job], Job]
 
@@ -47,7 +55,13 @@ CHANGES: Mapping[str, Change] = {
     "handed_back": Job.handed_back,
     "stopped": Job.stopped,
     "cancel_requested": Job.cancel_requested,
+    "forced": lambda job: job.forced("sue", "it hangs"),
+    "paused": lambda job: job.paused("Stripe", 1_000),
+    "positioned": lambda job: job.positioned(Place("about 10", "All workers are busy")),
     "due_again": Job.due_again,
+    "deadline_passed": Job.deadline_passed,
+    "fell_silent": Job.fell_silent,
+    "took_long": Job.took_long,
     "lease_expired": Job.lease_expired,
     "received": lambda job: job.received(job.version, "seen"),
     "email_started": lambda job: job.email_started("<1@x>"),
@@ -114,7 +128,7 @@ def test_the_transitions_take_exactly_the_edges_of_the_table() -> None:
         job = replace(running(idempotent=idempotent), state=state)
         try:
             after = change(job)
-        except IllegalTransition:
+        except REFUSALS:
             continue
         if after.state is not state:
             taken.add((state, after.state))
@@ -127,7 +141,7 @@ def test_nothing_changes_how_a_job_ended(state: State, name: str) -> None:
     job = replace(finished(), state=state)
     try:
         after = CHANGES[name](job)
-    except IllegalTransition:
+    except REFUSALS:
         return
     assert outcome(after) == outcome(job)
 
@@ -140,7 +154,7 @@ def test_whatever_is_asked_in_whatever_order_the_table_holds(
     for name in names:
         try:
             after = CHANGES[name](job)
-        except IllegalTransition:
+        except REFUSALS:
             continue
         if after is job:
             continue
@@ -162,12 +176,37 @@ def test_whatever_is_asked_in_whatever_order_the_table_holds(
 # -- attempts
 
 
-def test_a_claim_starts_afresh_with_the_next_attempt_and_fence() -> None:
-    job = running(idempotent=True)
+def test_a_claim_starts_afresh_where_what_was_done_is_lost_with_its_attempt() -> None:
+    job = running(idempotent=True, resume=False)
     dirty = job.advanced(counts=Counts(5, 1), problems=(problem(),), message="half way")
     again = committed(committed(dirty.retry_later(BROKE, 10)).due_again()).claimed()
     assert (again.attempt, again.fence) == (2, 2)
     assert (again.counts, again.problems, again.message, again.error) == (Counts(), (), "", None)
+
+
+def test_a_claim_goes_on_with_what_earlier_attempts_have_done() -> None:
+    half = running(idempotent=True).advanced(
+        counts=Counts(5, 1), problems=(problem(),), marks=(6,), progress=Progress(6, 10)
+    )
+    waiting = committed(half.retry_later(BROKE, 10))
+    assert waiting.reason == "No answer. The next attempt goes on after the 6 items that are done."
+    again = committed(waiting.due_again()).claimed()
+    assert (again.attempt, again.error) == (2, None)
+    assert (again.counts, again.problems, again.marks) == (Counts(5, 1), (problem(),), (6,))
+
+
+def test_a_job_that_needed_more_than_one_attempt_says_which_made_it() -> None:
+    first = running(idempotent=True, max_attempts=3)
+    assert first.ended(DONE).reason is None
+    second = committed(committed(first.retry_later(BROKE, 10)).due_again()).claimed()
+    assert second.ended(DONE).reason == "Attempt 2 of 3 made it."
+
+
+def test_waiting_for_a_service_that_is_down_costs_no_attempt() -> None:
+    waiting = running(idempotent=True).paused("Stripe", 30_000)
+    assert (waiting.state, waiting.attempt) == (State.RETRYING, 0)
+    assert waiting.next_at == NOW.after(30_000)
+    assert "Stripe isn't answering" in (waiting.reason or "")
 
 
 def test_the_start_is_that_of_the_first_attempt() -> None:
@@ -193,7 +232,8 @@ def test_an_attempt_that_is_handed_back_does_not_count() -> None:
 
 def test_a_retry_says_when_and_why() -> None:
     job = running().retry_later(BROKE, 2_500)
-    assert (job.next_at, job.reason, job.error) == (NOW.after(2_500), "No answer.", BROKE)
+    assert (job.next_at, job.error) == (NOW.after(2_500), BROKE)
+    assert job.reason == "No answer. The next attempt starts from the beginning."
     assert committed(job).due_again().next_at is None
 
 
@@ -247,7 +287,8 @@ def test_waiting_jobs_are_cancelled_at_once_and_running_ones_at_a_checkpoint() -
     assert cancelling.state is State.CANCELLING
     assert cancelling.cancel_requested() is cancelling, "asked twice, asked once"
     stopped = cancelling.stopped()
-    assert stopped.result == Result("Stopped after 1,230 rows.")
+    told = "Stopped after 1,230 rows (30 failed); what was done is kept."
+    assert stopped.result == Result(told)
     assert running().cancel_requested().stopped().result == Result(
         "Stopped before anything was done."
     )

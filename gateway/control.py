@@ -1,0 +1,46 @@
+"""Cancelling and retrying, the same over REST and Socket.IO."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from gateway.background import spawn
+from gateway.problems import bad_request
+from ringback import control
+from ringback.client import ring
+from ringback.codec import view_json
+from ringback.connection import AsyncStore
+from ringback.doorbell import Doorbells
+from ringback.errors import JobNotFound
+from ringback.job import Scope
+from ringback.keys import is_job_id
+
+SCOPES = ("all", "failed")
+
+
+class Controls:
+    """Does to jobs what their owners ask."""
+
+    def __init__(self, db: AsyncStore, doorbells: Doorbells) -> None:
+        self._db = db
+        self._doorbells = doorbells
+
+    async def cancel(self, owner: str, job_id: Any) -> bytes:
+        """The view of the job that is asked to stop. Raises what ``control.cancel`` raises."""
+        return view_json(await self._db.do(control.cancel(_known(job_id), owner)))
+
+    async def retry(self, owner: str, job_id: Any, scope: Any) -> bytes:
+        """The view of the new job. Raises Problem and what ``control.retry`` raises."""
+        if scope not in SCOPES:
+            raise bad_request("scope", scope, 'must be "all" or "failed"')
+        again = await self._db.do(control.retry(_known(job_id), owner, cast(Scope, scope)))
+        if again.created:
+            spawn(asyncio.to_thread(ring, self._doorbells, again.job))
+        return view_json(again.job)
+
+
+def _known(job_id: Any) -> str:
+    if not is_job_id(job_id):
+        raise JobNotFound(str(job_id)[:100])
+    return job_id
