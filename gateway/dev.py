@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mailbox
 from email import policy
 from email.message import EmailMessage
@@ -19,6 +18,7 @@ from gateway.api import body_of, json
 from gateway.auth import Tokens
 from gateway.problems import Problem, bad_request
 from ringback.job import Owner
+from ringback.keys import demo_user
 
 SHOWN = 200  #: newest messages listed
 MAIL_HEADERS = {
@@ -96,11 +96,6 @@ class Dev:
             if key == wanted:
                 return key, message
         raise Problem(404, "not-found", "Not found", f"There is no message {wanted!r}.")
-
-
-def demo_user(address: str) -> str:
-    """The user id of a dev sign-in: the same for the same address."""
-    return f"dev-{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
 
 
 class _Preheader(HTMLParser):

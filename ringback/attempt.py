@@ -16,6 +16,8 @@ from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import (
     CircuitOpen,
+    ExternalError,
+    Interrupted,
     JobCancelled,
     JobError,
     JobNotFound,
@@ -23,7 +25,7 @@ from ringback.errors import (
     StoreUnavailable,
     WorkerStopping,
 )
-from ringback.external import Services
+from ringback.external import Services, no_answer
 from ringback.failure import Failure, failure_of
 from ringback.job import Job, Policy, Result, State
 from ringback.keeper import Keeper
@@ -31,6 +33,7 @@ from ringback.run import Run
 
 COMPLETE = (State.SUCCEEDED, State.PARTIAL)
 SPREAD = 3_000  #: ms over which jobs that waited for a service come back
+LONGEST_WAIT = 86_400  #: seconds for which a service may put off the next attempt
 CLAIM_PATIENCE = 5.0  #: seconds; a claim whose reply was lost must not cost an attempt
 
 log = structlog.get_logger(__name__)
@@ -82,7 +85,8 @@ class Attempts:
     def _then(self, ended: Job) -> None:
         if ended.state is State.QUEUED:
             self.handed_back.append(ended)
-        if ended.state in COMPLETE and ended.started_at and ended.finished_at:
+        whole = ended.spec.scope == "all"  # the failed items alone say nothing about the others
+        if whole and ended.state in COMPLETE and ended.started_at and ended.finished_at:
             took = ended.finished_at.ms - ended.started_at.ms
             with suppress(StoreUnavailable):  # one run less to learn from
                 self._db.do(census.record_duration(ended.spec.type, took))
@@ -98,15 +102,18 @@ class Attempts:
         except WorkerStopping:
             return _hand_back
         except CircuitOpen as circuit:
-            return _pausing(circuit)
+            return _pausing(circuit, job)
         except Exception as error:
             return _failing(error, job)
         return lambda j: j.ended(result)
 
     def _call(self, run: Run, declared: DeclaredJob, job: Job) -> Result | None:
         kwargs = self._arguments(declared, job)
-        called = declared.function(run, **kwargs)
-        result = asyncio.run(_awaited(called, run)) if declared.is_async else called
+        try:
+            called = declared.function(run, **kwargs)
+            result = asyncio.run(_awaited(called, run)) if declared.is_async else called
+        except BaseExceptionGroup as group:
+            raise _foremost(group) from group
         if result is not None and not isinstance(result, Result):
             kind = type(result).__name__
             raise TypeError(f"{declared.kind.name} returned {kind}, not run.result(…)")
@@ -123,8 +130,9 @@ class Attempts:
 
 async def _awaited(function: Awaitable[Any], run: Run) -> Any:
     """The function's result. An interrupt cancels what it waits for, and is raised in its place."""
-    task, loop = asyncio.ensure_future(function), asyncio.get_running_loop()
-    run.on_interrupt(lambda: loop.call_soon_threadsafe(task.cancel))
+    task = asyncio.ensure_future(function)
+    alarm = _Alarm(task, asyncio.get_running_loop())
+    run.on_interrupt(alarm.ring, alarm.met)
     try:
         return await task
     except asyncio.CancelledError:
@@ -132,7 +140,40 @@ async def _awaited(function: Awaitable[Any], run: Run) -> Any:
             raise RuntimeError("the function cancelled itself") from None
         raise run.interrupted from None
     finally:
-        run.on_interrupt(_nothing)  # the loop is about to close
+        run.on_interrupt(_nothing, _nothing)  # the loop is about to close
+
+
+class _Alarm:
+    """Cancels what a function waits for, once: a second time would end what it does to clean up."""
+
+    def __init__(self, task: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._task, self._loop = task, loop
+        self._heard = False
+
+    def ring(self) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def met(self) -> None:
+        """The function has run into a checkpoint, unless it was a task that it started."""
+        self._heard |= asyncio.current_task(self._loop) is self._task
+
+    def _cancel(self) -> None:
+        if not self._heard:
+            self._heard = True
+            self._task.cancel()
+
+
+def _foremost(group: BaseExceptionGroup[Any]) -> BaseException:
+    """What a group (an asyncio.TaskGroup's, say) comes down to: the reason to stop if there is one,
+    else words for the user, else the group as it is."""
+    for kind in (LeaseLost, Interrupted, JobError):
+        found: BaseException | None = group.subgroup(kind)
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        if found is not None:
+            return found
+    return group
 
 
 def _nothing() -> None:
@@ -161,11 +202,19 @@ def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
         log.info("attempt.failed", job=job.id, ref=ref, code=failure.code)
     else:
         log.error("attempt.failed", job=job.id, ref=ref, reason=f"ref {ref}", exc_info=error)
-    wanted = getattr(error, "retry_after", None) or 0
-    return lambda j: _fail_or_retry(j, failure, round(wanted * 1000))
+    least = _asked_for(error)
+    return lambda j: _fail_or_retry(j, failure, least)
 
 
-def _pausing(circuit: CircuitOpen) -> Callable[[Job], Job]:
+def _asked_for(error: Exception) -> int:
+    """The wait (ms) that a service asked for, a day at most; headers may hold any number."""
+    seconds = error.retry_after if isinstance(error, ExternalError) else None
+    return int(min(seconds, LONGEST_WAIT) * 1000) if seconds and seconds > 0 else 0
+
+
+def _pausing(circuit: CircuitOpen, job: Job) -> Callable[[Job], Job]:
+    if not job.spec.policy.idempotent:  # it has begun, and can't begin again once the service is up
+        return _failing(no_answer(circuit.label, circuit), job)
     delay = circuit.retry_in + random.randint(0, SPREAD)  # not all of them at the same moment
 
     def pause(job: Job) -> Job:

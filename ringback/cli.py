@@ -15,11 +15,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from ringback import store
-from ringback.codec import view_json
-from ringback.connection import Store
+from ringback import audit, cli_dead_letters, cli_jobs
+from ringback.cli_base import DEMO, User, console, new_store, owner_of
 from ringback.errors import RingbackError
-from ringback.job import Owner
 from ringback.logs import set_up
 from ringback.settings import Settings, load_settings
 
@@ -27,11 +25,8 @@ app = typer.Typer(
     help="Long jobs that tell how they ended, on the page or by email.",
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-jobs_app = typer.Typer(help="Look at jobs.", no_args_is_help=True)
-app.add_typer(jobs_app, name="jobs")
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-
-DEMO = "demo@example.com"
+app.add_typer(cli_jobs.app, name="jobs")
+app.add_typer(cli_dead_letters.app, name="dead-letters")
 
 
 class Role(StrEnum):
@@ -41,9 +36,6 @@ class Role(StrEnum):
     SUPPORT = "support"
     OPERATOR = "operator"
     AUTHOR = "author"
-
-
-User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
 
 
 @app.command()
@@ -129,30 +121,12 @@ def submit(
         raise typer.Exit(1)
 
 
-@jobs_app.command("list")
-def list_jobs(user: User = DEMO, limit: Annotated[int, typer.Option(min=1, max=500)] = 20) -> None:
-    """A user's jobs, last changed first."""
+@app.command("audit")
+def show_audit(limit: Annotated[int, typer.Option(min=1, max=audit.KEPT)] = 50) -> None:
+    """What operators and support did: who, what, when, why; latest first."""
     from ringback import show
 
-    page = _store().do(store.page(_user_id(user), None, limit))
-    show.table([orjson.loads(view) for _, view in page], console)
-
-
-@jobs_app.command("show")
-def show_job(job_id: str) -> None:
-    """The JobView of a job."""
-    view = view_json(_store().do(store.load(job_id)))
-    console.print_json(view.decode())
-
-
-@jobs_app.command("explain")
-def explain(job_id: str) -> None:
-    """What happened to a job, and why an email was or wasn't sent."""
-    from ringback import show
-
-    db = _store()
-    view = orjson.loads(view_json(db.do(store.load(job_id))))
-    show.history(view, db.do(store.history(job_id)), console)
+    show.audit(new_store().do(audit.entries(limit)), console)
 
 
 def main() -> None:
@@ -164,28 +138,10 @@ def main() -> None:
         sys.exit(2)
 
 
-def _store() -> Store:
-    return Store(load_settings().store)
-
-
-def _owner(user: str) -> Owner:
-    if not user.strip():
-        raise RingbackError("--user '': must be an email address or a user's id")
-    if "@" in user:
-        return Owner(id=_user_id(user), email=user)
-    return Owner(id=user)
-
-
-def _user_id(user: str) -> str:
-    from gateway.dev import demo_user
-
-    return demo_user(user) if "@" in user else user
-
-
 def _token(settings: Settings, user: str, roles: list[str] | None = None, hours: int = 24) -> str:
     from gateway.auth import Tokens
 
-    return Tokens(settings).issue(_owner(user), roles=roles, lifetime=hours * 3600)
+    return Tokens(settings).issue(owner_of(user), roles=roles, lifetime=hours * 3600)
 
 
 def _param(text: str) -> tuple[str, Any]:

@@ -46,8 +46,8 @@ def timed_out(limit: int, done: str, last: Failure | None, ref: str) -> Failure:
     return Failure(
         code="timeout",
         category="system",
-        message=f"The job was stopped: it took longer than the {duration(limit)} it may take.{why}",
-        action=f"{kept}Start it again, or with less at once; our team sees this with its reference.",
+        message=f"The job was stopped, since it took longer than {duration(limit)}.{why}",
+        action=f"{kept}Start it again, or with less at once; our team sees the reference.",
         ref=ref,
     )
 

@@ -30,6 +30,7 @@ from ringback.state import ACTIVE, TERMINAL, TRANSITIONS, State
 #: The domain, whole: who works with jobs needs no other module of it.
 __all__ = [
     "ACTIVE",
+    "FORCED",
     "RECORDED",
     "TERMINAL",
     "TRANSITIONS",
@@ -51,6 +52,7 @@ __all__ = [
     "Step",
 ]
 
+NO_PROGRESS, NO_COUNTS = Progress(), Counts()
 ALL_FAILED = "None of the {unit} could be processed."
 FORCED = (
     "Our support stopped the job before it reached a safe point; the last step may be half done."
@@ -82,8 +84,8 @@ class Job:
     attempt: int = 0
     message: str = ""
     step: Step | None = None
-    progress: Progress = Progress()
-    counts: Counts = Counts()
+    progress: Progress = NO_PROGRESS
+    counts: Counts = NO_COUNTS
     problems: tuple[Problem, ...] = ()
     marks: tuple[int, ...] = ()  #: how many items each `run.items` of the function has finished
     kept: str = ""  #: what a stop from here on would leave, in the job's own words
@@ -166,7 +168,9 @@ class Job:
         return self._claimed()
 
     def _emptied(self) -> Job:
-        return replace(self, progress=Progress(), counts=Counts(), problems=(), marks=(), kept="")
+        return replace(
+            self, progress=NO_PROGRESS, counts=NO_COUNTS, problems=(), marks=(), kept=""
+        )
 
     def _claimed(self) -> Job:
         return self._to(

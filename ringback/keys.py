@@ -6,6 +6,7 @@ commit touches lies in one slot of a cluster.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import time
@@ -51,6 +52,11 @@ def uuid7() -> str:
     value = ms << 80 | 0x7 << 76 | noise >> 62 << 64 | 0b10 << 62 | noise & (1 << 62) - 1
     digits = f"{value:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def demo_user(address: str) -> str:
+    """The user id of a dev sign-in: the same for the same address."""
+    return f"dev-{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
 
 
 def new_job_id(user: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ringback.audit import Entry
+from ringback.dead_letters import DeadLetter
+from ringback.job import Job
 from ringback.view import JobView
 
 STYLE = {"succeeded": "green", "partial": "yellow", "failed": "red", "cancelled": "dim"}
@@ -73,12 +78,71 @@ def history(view: JobView, entries: list[dict[str, Any]], console: Console) -> N
         console.print(
             f"  {entry['at']}  {entry['state']:<10}{attempt}  {entry['what']}", markup=False
         )
-        if "error" in entry:
-            console.print(
-                f"      {entry['error']['message']} ({entry['error']['ref']})", markup=False
-            )
+        _why(entry, console)
     email = view["email"]
     if email is None:
         console.print("  Email: not decided; the job hasn't ended.")
     else:
         console.print(f"  Email: {email['state']}. {email['reason']} ({email['at']})", markup=False)
+
+
+def _why(entry: dict[str, Any], console: Console) -> None:
+    if "error" in entry:
+        told = f"      {entry['error']['message']} ({entry['error']['ref']})"
+        console.print(told, markup=False)
+    if "reason" in entry:
+        console.print(f"      {entry['reason']}", markup=False)
+
+
+def dead_letters(letters: Iterable[DeadLetter], console: Console) -> None:
+    """Dead letters, one a line, with why and what came of it."""
+    grid = Table(box=None, pad_edge=False)
+    for name in ("id", "ended", "type", "user", "attempts", "why", "replayed as"):
+        grid.add_column(name, no_wrap=name != "why", min_width=39 if name == "id" else None)
+    count = 0
+    for letter in letters:
+        job, count = letter.job, count + 1
+        ended = str(job.finished_at)[:19].replace("T", " ")
+        why = f"{job.error.code}: {job.error.message}" if job.error else ""
+        grid.add_row(
+            job.id, ended, job.spec.type, job.spec.owner.email or job.spec.owner.id,
+            f"{job.attempt}/{job.spec.policy.max_attempts}", why, letter.replayed_as or "",
+        )  # fmt: skip
+    console.print(grid if count else "No dead letters.")
+
+
+def attempts(job: Job, entries: Iterable[dict[str, Any]], console: Console) -> None:
+    """All attempts of a job, each with how it ended."""
+    console.print(f"{job.spec.title}  ({job.id}, {job.spec.type})", markup=False)
+    console.print(f"  params: {orjson.dumps(job.spec.params).decode()}", markup=False)
+    for entry in entries:
+        number = f"attempt {entry['attempt']}  " if entry["attempt"] else ""
+        console.print(f"  {entry['at']}  {number}{entry['what']}", markup=False)
+        _why(entry, console)
+    if not job.dead:
+        console.print("  Not a dead letter.")
+    elif not job.scopes:
+        console.print("  It can't be replayed: running jobs of its kind twice isn't safe.")
+
+
+def preview(letters: Sequence[DeadLetter], unable: int, console: Console) -> None:
+    """What a replay would do."""
+    kinds = Counter((letter.job.spec.type, _code(letter.job)) for letter in letters)
+    users = len({letter.job.spec.owner.id for letter in letters})
+    console.print(f"{len(letters):,} dead letters of {users:,} users can be replayed.")
+    for (kind, code), count in kinds.most_common():
+        console.print(f"  {count:>6,}  {kind}  {code}", markup=False)
+    if unable:
+        console.print(f"  {unable:>6,}  can't: running them twice isn't safe")
+
+
+def _code(job: Job) -> str:
+    return job.error.code if job.error else ""
+
+
+def audit(entries: Iterable[Entry], console: Console) -> None:
+    """The audit trail."""
+    for entry in entries:
+        jobs = entry.jobs[0] if entry.count == 1 else f"{entry.count:,} jobs"
+        told = f"{entry.at}  {entry.who}  {entry.what}  {jobs}  {entry.why}"
+        console.print(told.rstrip(), markup=False)

@@ -178,6 +178,13 @@ def items(
     return [bytes(item) for item in found]
 
 
+def retried_as(job: Job) -> Generator[Call, Any, str | None]:
+    """The id of the last job that does this one again."""
+    where = _unique_key(job.spec.owner.id, f"{RETRY}{job.id}")
+    found = yield plain("HGET", where, "job")
+    return None if found is None else str(found.decode())
+
+
 def _holds(job: Job, fence: int) -> bool:
     return job.fence == fence and job.state in (State.RUNNING, State.CANCELLING)
 

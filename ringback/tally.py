@@ -22,15 +22,17 @@ OTHER = ItemError("other", "{count} more had other problems", one="1 more had an
 
 
 class ItemRecord(NamedTuple):
-    """A failed or skipped item as it is kept: its key, its problem's code, its example."""
+    """A failed or skipped item as it is kept: its key, its problem's code, its example, and which
+    `run.items` of the function it came from, for keys are alike in several."""
 
     key: str
     code: str
     example: str
+    loop: int = 0
 
 
 def record_of(text: bytes) -> ItemRecord:
-    """The inverse of ``orjson.dumps`` of an ItemRecord."""
+    """The inverse of what the store keeps of an ItemRecord."""
     return ItemRecord(*orjson.loads(text))
 
 
@@ -74,7 +76,7 @@ class _Records:
 
     def add(self, record: ItemRecord) -> None:
         if self.written + len(self.fresh) < RECORDED:
-            self.fresh.append(orjson.dumps(record))
+            self.fresh.append(orjson.dumps(tuple(record)))
 
 
 class Tally:
@@ -123,7 +125,7 @@ class Tally:
                 self.skipped += 1
             self._marks[self._loop] += 1
             self._group(outcome, flaw, example)
-            self._records[outcome].add(ItemRecord(key, flaw.code, example))
+            self._records[outcome].add(ItemRecord(key, flaw.code, example, self._loop))
 
     def _group(self, outcome: Outcome, flaw: ItemError, example: str) -> None:
         if (flaw.code, outcome) not in self._groups and len(self._groups) >= PROBLEMS:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
-from ringback import ExternalError, File, InputError, ItemError, Result, Run, job
+from ringback import ExternalError, File, InputError, ItemError, PermissionError_, Result, Run, job
 
 
 @job("test.count", title="Counting to {to}", idempotent=True, unit="numbers")
@@ -79,3 +80,129 @@ def patient(run: Run, *, path: str) -> Result:
         run.progress(done)
         time.sleep(0.01)
     return run.result("Patience paid")
+
+
+@job("test.deaf", title="Deaf", idempotent=True)
+def deaf(run: Run, *, seconds: float) -> Result:
+    """Reaches no checkpoint for so long."""
+    time.sleep(seconds)
+    return run.result("Heard nothing")
+
+
+def _wait_for(path: str, run: Run | None = None) -> None:
+    """Until a file exists; with ``run``, at checkpoints."""
+    while not Path(path).exists():
+        if run is not None:
+            run.checkpoint()
+        time.sleep(0.01)
+
+
+@job("test.ledger", title="{items} entries", idempotent=True, unit="entries", backoff=(0.05, 0.1))
+def ledger(
+    run: Run, *, book: str, items: int, bad: list[int] | None = None, mended: str | None = None,
+    pause: float = 0.0,
+) -> Result:  # fmt: skip
+    """Writes a line per item into ``book``: attempt, item, idempotency key. The ``bad`` items fail
+    unless the file ``mended`` exists."""
+    well = mended is not None and Path(mended).exists()
+    for item in run.items(range(items), key=str, total=items):
+        with item.attempt(), Path(book).open("a") as file:
+            file.write(f"{run.attempt} {item.value} {item.idempotency_key}\n")
+            time.sleep(pause)
+            if item.value in (bad or ()) and not well:
+                raise ItemError("bad_entry", "{count} entries are bad", one="1 entry is bad")
+    return run.result(f"{run.counts.succeeded} entries")
+
+
+@job("test.afresh", title="Afresh", idempotent=True, resume=False)
+def afresh(run: Run, *, path: str, items: int) -> Result:
+    """All items fail; then it waits for a file. What an attempt did is lost with it."""
+    for item in run.items(range(items), key=str):
+        item.fail("bad", "{count} are bad")
+    _wait_for(path, run)
+    return run.result("Done afresh")
+
+
+@job("test.stubborn", title="Stubborn", idempotent=True)
+def stubborn(run: Run, *, path: str) -> Result:
+    """Reaches no checkpoint until a file exists."""
+    with run.step("Writing the tape"):
+        _wait_for(path)
+    return run.result("The tape is written")
+
+
+@job("test.sealed", title="Sealed", idempotent=True)
+def sealed(run: Run, *, path: str, more: bool = False) -> Result:
+    """Can't be interrupted until a file exists; then it ends, or has ``more`` to do."""
+    with run.step("Publishing", cancellable=False):
+        _wait_for(path, run)
+    if more:
+        with run.step("Telling everybody"):
+            pass
+    return run.result("Published")
+
+
+@job("test.fixed", title="Fixed", idempotent=True, cancellable=False,
+     cancel_warning="The bank has the order already.")  # fmt: skip
+def fixed(run: Run, *, path: str) -> Result:
+    """Can't be cancelled."""
+    _wait_for(path, run)
+    return run.result("Paid")
+
+
+@job("test.sends", title="Sending", idempotent=True,
+     cancel_warning="Letters that were sent stay sent.")  # fmt: skip
+def sends(run: Run, *, path: str) -> Result:
+    """Says what a cancel leaves, before and after."""
+    run.kept("12 letters were sent; nothing else was.")
+    _wait_for(path, run)
+    return run.result("Sent")
+
+
+@job("test.naps", title="Napping", idempotent=True)
+async def naps(run: Run, *, woken: str) -> Result:
+    """Awaits something for an hour. However that ends it cleans up, which takes a moment."""
+    try:
+        with run.step("Napping"):
+            await asyncio.sleep(3600)
+    finally:
+        await asyncio.sleep(0.05)
+        Path(woken).touch()
+    return run.result("Slept well")
+
+
+@job("test.unique", title="{table}", idempotent=True, unique_key="{table}")
+def unique(run: Run, *, table: str, path: str) -> Result:
+    """One at a time per table."""
+    _wait_for(path, run)
+    return run.result(f"{table} is done")
+
+
+@job("test.shaky", title="Shaky", idempotent=True, max_attempts=3, backoff=(0.05, 0.1))
+def shaky(run: Run, *, falls: list[str]) -> Result:
+    """Its n-th attempt falls as the n-th word says, and stands where there is none."""
+    for item in run.items(range(2 * run.attempt)):
+        item.skip("known", "{count} were known")
+    if run.attempt > len(falls):
+        return run.result("It stands")
+    raise {
+        "external": ExternalError("The bank didn't answer."),
+        "later": ExternalError("The bank is closed.", retry_after=3600),
+        "input": InputError("The file is empty."),
+        "permission": PermissionError_("You may not write to this table."),
+        "program": RuntimeError("a fault"),
+    }[falls[run.attempt - 1]]
+
+
+@job("test.shaky_once", title="Shaky", idempotent=False)
+def shaky_once(run: Run) -> Result:
+    """Fails in a way that may pass, but can't be run again."""
+    raise ExternalError("The bank didn't answer.")
+
+
+@job("test.calls", title="Calling", idempotent=True)
+def calls(run: Run, *, service: str) -> Result:
+    """Calls a service that is well."""
+    with run.external(service, label="Stripe"):
+        pass
+    return run.result("Called")

@@ -77,7 +77,7 @@ def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:
         (["submit", "test.count", "--param", "to=x"], {}, ["params.to", "must be a whole number"]),
         (["submit", "test.count", "--param", "to"], {}, ["--param 'to'", "name=value"]),
         (["submit", "test.reads", "--file", "nowhere"], {}, ["--file nowhere", "no such file"]),
-        (["jobs", "show", "00-nothing"], {}, ["no job '00-nothing'"]),
+        (["jobs", "show", "00-nothing"], {}, ["'00-nothing' is no job's id"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_words_and_exit_status_2(

@@ -1,0 +1,53 @@
+"""What the ``ringback`` commands share: where they print, whom they speak of, their store."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ringback.connection import Store
+from ringback.errors import RingbackError
+from ringback.job import Owner
+from ringback.keys import demo_user, is_job_id
+from ringback.settings import load_settings
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+DEMO = "demo@example.com"
+User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
+
+
+def new_store() -> Store:
+    """The store of the settings."""
+    return Store(load_settings().store)
+
+
+def owner_of(user: str) -> Owner:
+    """The owner that ``--user`` names: an address, as in the dev sign-in, or a user's id."""
+    if not user.strip():
+        raise RingbackError("--user '': must be an email address or a user's id")
+    return Owner(id=user_id(user), email=user if "@" in user else None)
+
+
+def user_id(user: str) -> str:
+    """The user's id."""
+    return demo_user(user) if "@" in user else user
+
+
+def checked_id(job_id: str) -> str:
+    """Raises RingbackError for what can't be a job's id."""
+    if not is_job_id(job_id):
+        raise RingbackError(
+            f"{job_id!r} is no job's id. They look like 1f-01971c2e-…; see `ringback jobs list`."
+        )
+    return job_id
+
+
+def who() -> str:
+    """Who runs this command, for the audit trail."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,138 @@
+"""``ringback dead-letters``: jobs that failed by no fault of their users."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ringback import audit, control, dead_letters, show, store
+from ringback.cli_base import checked_id, console, new_store, user_id, who
+from ringback.client import ring
+from ringback.connection import Store
+from ringback.dead_letters import DeadLetter, Filter
+from ringback.doorbell import Doorbells, new_broker
+from ringback.errors import RingbackError
+from ringback.keys import partitions
+from ringback.settings import load_settings
+
+app = typer.Typer(
+    help="Jobs that failed by no fault of their users: look at them, do them again.",
+    no_args_is_help=True,
+)
+
+MOST = 10_000  #: letters of one command
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+
+Type = Annotated[str | None, typer.Option("--type", help="only this job type")]
+Code = Annotated[str | None, typer.Option(help="only this error code, say worker_lost")]
+Of = Annotated[str | None, typer.Option("--user", help="only this user: an address or an id")]
+Since = Annotated[str | None, typer.Option(help="only later ones: 90m, 24h, 7d, or 2026-01-31")]
+Limit = Annotated[int, typer.Option(min=1, max=MOST, help="at most so many, latest first")]
+
+
+@app.command("list")
+def list_letters(
+    job_type: Type = None,
+    code: Code = None,
+    user: Of = None,
+    since: Since = None,
+    limit: Limit = 50,
+    replayed: Annotated[bool, typer.Option("--replayed", help="the replayed ones, too")] = False,
+) -> None:
+    """The dead letters, latest first."""
+    wanted = _filter(job_type, code, user, since, replayed)
+    found = new_store().do(dead_letters.search(partitions(), wanted, limit))
+    show.dead_letters(found, console)
+
+
+@app.command("show")
+def show_letter(job_id: str) -> None:
+    """One dead letter with all its attempts and their errors."""
+    db = new_store()
+    job = db.do(store.load(checked_id(job_id)))
+    show.attempts(job, db.do(store.history(job_id)), console)
+
+
+@app.command("replay")
+def replay(
+    job_ids: Annotated[list[str] | None, typer.Argument(help="these; else all that fit")] = None,
+    job_type: Type = None,
+    code: Code = None,
+    user: Of = None,
+    since: Since = None,
+    limit: Limit = MOST,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000, help="jobs a second")] = 10,
+    reason: Annotated[str, typer.Option(help="goes to the audit trail")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="don't ask")] = False,
+) -> None:
+    """Do dead letters again, as new jobs linked to them: first a count, then the question."""
+    db, wanted = new_store(), _filter(job_type, code, user, since, replayed=False)
+    found = _named(db, job_ids) if job_ids else None
+    if found is None:
+        found = db.do(dead_letters.search(partitions(), wanted, limit))
+    able = [letter for letter in found if letter.job.scopes]
+    show.preview(able, len(found) - len(able), console)
+    if dry_run or not able:
+        return
+    if not yes and not typer.confirm(f"Replay {len(able):,} at {rate:g} a second?"):
+        raise typer.Exit(1)
+    ids = [letter.job.id for letter in able]
+    db.do(audit.record(who(), "replay", reason, ids))
+    _replay(db, ids, rate)
+
+
+def _replay(db: Store, ids: Iterable[str], rate: float) -> None:
+    doorbells, done, pause = Doorbells(new_broker(load_settings().broker)), 0, 1 / rate
+    for job_id in ids:
+        if done:
+            time.sleep(pause)
+        try:
+            again = db.do(control.retry(job_id), patience=10)
+        except RingbackError as error:
+            console.print(f"  {error}", style="red", markup=False)
+            continue
+        if again.created:
+            ring(doorbells, again.job)
+        done += 1
+        console.print(f"  {job_id} → {again.job.id}", markup=False)
+    console.print(f"{done:,} replayed.")
+
+
+def _named(db: Store, job_ids: Iterable[str]) -> list[DeadLetter]:
+    found = []
+    for job_id in job_ids:
+        job = db.do(store.load(checked_id(job_id)))
+        if not job.dead:
+            raise RingbackError(
+                f"{job_id} is no dead letter: it is {job.state.value}. "
+                f"`ringback jobs retry {job_id}` does other ended jobs again."
+            )
+        found.append(DeadLetter(job, db.do(store.retried_as(job))))
+    return found
+
+
+def _filter(
+    job_type: str | None, code: str | None, user: str | None, since: str | None, replayed: bool
+) -> Filter:
+    return Filter(
+        type=job_type, code=code, user=None if user is None else user_id(user),
+        since=0 if since is None else _moment(since), replayed=replayed,
+    )  # fmt: skip
+
+
+def _moment(text: str) -> int:
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if ago:
+        return round((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        told = "must be like 90m, 24h or 7d, or a date like 2026-01-31"
+        raise RingbackError(f"--since {text!r}: {told}") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
