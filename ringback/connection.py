@@ -44,6 +44,7 @@ RETRY_EVERY = 0.25  #: seconds between tries while patience lasts
 _LIBRARIES = {"commit": ("splice", "notice"), "mail": ("notice",)}
 _CONNECTION: dict[str, Any] = {
     "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
+    "protocol": 3,
 }  # fmt: skip
 _LOST = (redis.exceptions.ConnectionError,)
 _PASSING = (OutOfMemoryError, ReadOnlyError, TryAgainError, MasterDownError, ClusterDownError)

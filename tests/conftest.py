@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from ringback.connection import Store
+from ringback.testing import FakeStore
 from tests.e2e.client import Client
 from tests.rig import Rig, Valkey
 
@@ -25,12 +26,28 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def db(shared_valkey: Valkey) -> Iterator[Store]:
+def real(shared_valkey: Valkey) -> Iterator[Store]:
     """A store on the shared server, emptied."""
     store = Store(shared_valkey.url)
     store.client.flushall()
     yield store
     store.close()
+
+
+@pytest.fixture
+def db(real: Store) -> Store:
+    """The store that most tests use."""
+    return real
+
+
+@pytest.fixture(params=["valkey", "memory"])
+def either(request: pytest.FixtureRequest) -> Store:
+    """The real store, then the one in memory. A module whose tests hold for both has a ``db``
+    fixture that is this."""
+    if request.param == "memory":
+        return FakeStore()
+    store: Store = request.getfixturevalue("real")
+    return store
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,17 @@ def test_the_commands_of_the_api_page_import_a_file(greeting_rig: Rig) -> None:
     status, view = (json.loads(line) for line in ran.stdout.replace("}{", "}\n{").splitlines())
     assert status["id"] == view["id"]
     assert view["title"] == "Import of customers.csv"
+
+
+def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
+    (tmp_path / "invoices.py").write_text(block("job", "docs/testing.md"))
+    (tmp_path / "test_invoices.py").write_text(block("tests", "docs/testing.md"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_the_state_diagram_is_the_state_machine() -> None:
