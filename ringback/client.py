@@ -10,10 +10,10 @@ import dramatiq
 import redis
 import structlog
 
-from ringback import submission
+from ringback import control, submission
 from ringback.connection import AsyncStore, Store
 from ringback.doorbell import Doorbells, new_broker
-from ringback.job import Job, Owner
+from ringback.job import Job, Owner, Scope
 from ringback.settings import Settings, load_settings
 from ringback.submission import Request
 
@@ -44,6 +44,18 @@ class Client:
         if submitted.created:
             ring(self._doorbells, submitted.job)
         return submitted.job
+
+    def cancel(self, job_id: str, *, owner: str | None = None) -> Job:
+        """Asks a job to stop. Raises what ``control.cancel`` raises, and StoreUnavailable."""
+        return self._store.do(control.cancel(job_id, owner))
+
+    def retry(self, job_id: str, *, owner: str | None = None, scope: Scope = "all") -> Job:
+        """Does an ended job again, as the new job that is returned. Raises what ``control.retry``
+        raises, and StoreUnavailable."""
+        again = self._store.do(control.retry(job_id, owner, scope))
+        if again.created:
+            ring(self._doorbells, again.job)
+        return again.job
 
     def close(self) -> None:
         """Closes the connections."""
@@ -79,6 +91,17 @@ class AsyncClient:
         if submitted.created:
             await asyncio.to_thread(ring, self._doorbells, submitted.job)
         return submitted.job
+
+    async def cancel(self, job_id: str, *, owner: str | None = None) -> Job:
+        """As ``Client.cancel``."""
+        return await self._store.do(control.cancel(job_id, owner))
+
+    async def retry(self, job_id: str, *, owner: str | None = None, scope: Scope = "all") -> Job:
+        """As ``Client.retry``."""
+        again = await self._store.do(control.retry(job_id, owner, scope))
+        if again.created:
+            await asyncio.to_thread(ring, self._doorbells, again.job)
+        return again.job
 
     async def close(self) -> None:
         """Closes the connections."""

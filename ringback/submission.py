@@ -61,7 +61,7 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
     check(kind, request.params)
     named = yield from _with_files(kind, request, defaults.data_dir)
     spec = Spec(
-        id=new_job_id(request.owner.id), type=kind.name, title=_title(kind.title, named),
+        id=new_job_id(request.owner.id), type=kind.name, title=title_of(kind.title, named),
         owner=request.owner, params=dict(request.params), policy=_policy(kind, defaults),
         unique=_unique(kind, named), estimate=(yield from estimate(kind.name)),
     )  # fmt: skip
@@ -150,7 +150,7 @@ class _TitleFormatter(string.Formatter):
         value = kwargs.get(name, "")
         if isinstance(value, File):
             value = value.size if attribute == "size" else value.name
-        return value, name
+        return "" if value is None else value, name
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         try:
@@ -159,7 +159,8 @@ class _TitleFormatter(string.Formatter):
             return str(value)  # "{rows:,}" and no number came: no reason to refuse the job
 
 
-def _title(template: str, named: Mapping[str, Any]) -> str:
+def title_of(template: str, named: Mapping[str, Any]) -> str:
+    """The title that a template gives with params (files as such, not as ids)."""
     return _filled(template, named)[:TITLE_LENGTH]
 
 

@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ringback.job import TERMINAL, TRANSITIONS
 from ringback.settings import PREFIX, Settings
+from ringback.testing import retry_job, run_job
 from tests.rig import ROOT, Rig
 
 
@@ -80,6 +82,21 @@ def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout
+
+
+def test_the_job_of_the_jobs_page_does_what_the_page_says(tmp_path: Path) -> None:
+    example: dict[str, Any] = {"__name__": "subscriptions"}
+    exec(compile(block("job", "docs/jobs.md"), "docs/jobs.md", "exec"), example)
+    customers = ["ada@example.com", "bob", "cy@example.com"]
+    done = run_job(example["renew"], params={"plan": "gold", "customers": customers})
+    assert (done.state, done.view["title"]) == ("partial", "Renewal of gold subscriptions")
+    assert done.problems[0].message == "1 customer has no email address"
+    again = retry_job(done, "failed")
+    assert again.counts.seen == 1
+
+    params = {"plan": "gold", "customers": ["busy@example.com"]}
+    busy = run_job(example["renew"], params=params, raising=False, attempts=1)
+    assert busy.view["attempt"]["reason"].startswith("Stripe is busy.")
 
 
 def test_the_state_diagram_is_the_state_machine() -> None:
