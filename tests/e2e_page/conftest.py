@@ -34,7 +34,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 @pytest.fixture(scope="package")
 def worker(rig: Rig) -> Process:
     """Takes files and the tests' own jobs."""
-    return rig.worker("tasks.csv_import", "tests.jobs")
+    return rig.worker("tasks.csv_import", "tests.jobs", "tests.pipelines")
 
 
 @pytest.fixture(scope="package")

@@ -1,17 +1,19 @@
 /** The activity page of one signed-in user: the form, the list, the live connection. */
-import { call, download, problemText } from "./api.js";
+import { call, download, problemText, type Answer } from "./api.js";
 import { Attention } from "./attention.js";
 import { Banner } from "./banner.js";
 import type { CardActions } from "./card.js";
-import { Connection, type Listener } from "./connection.js";
+import { Connection, type Ack, type Listener } from "./connection.js";
 import { h, say } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Importer } from "./importer.js";
 import { JobList } from "./list.js";
 import type { Session } from "./session.js";
-import type { JobView, Problem } from "./view.js";
+import type { JobView, Problem, RetryScope } from "./view.js";
 
 const SAFE_TRIES = 3;
+/** How often words that depend on the time are looked at: "in about 2 minutes" ages slowly. */
+const REFRESH_MS = 5_000;
 
 export class Activity implements Listener {
   readonly #feed = new Feed();
@@ -24,6 +26,7 @@ export class Activity implements Listener {
   #linked = new URLSearchParams(location.search).get("job");
   #pointedOut = false;
   #renderPlanned = false;
+  #refresh: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     private readonly session: Session,
@@ -48,9 +51,11 @@ export class Activity implements Listener {
 
   open(): void {
     this.#connection.open();
+    this.#refresh = setInterval(() => this.#list.refresh(), REFRESH_MS);
   }
 
   close(): void {
+    clearInterval(this.#refresh);
     this.#connection.close();
     this.#banner.remove();
     this.#attention.remove();
@@ -102,16 +107,24 @@ export class Activity implements Listener {
     else requestAnimationFrame(render);
   }
 
-  /** The job an email linked to may be older than the list: then it is fetched. */
+  /** Points at a job, wherever it is in the list. */
+  #show(id: string): void {
+    this.#linked = id;
+    this.#pointedOut = false;
+    this.#planRender();
+    void this.#showLinked();
+  }
+
+  /** A job that was linked to may be older than the list: then it is fetched. */
   async #showLinked(): Promise<void> {
     const id = this.#linked;
     if (!id || this.#feed.get(id)) return;
-    const answer = await call<JobView>(`/api/v1/jobs/${encodeURIComponent(id)}`, this.session.token);
+    const answer = await this.#look<JobView>(jobPath(id));
     if (answer.ok) {
       this.#feed.put(answer.value);
       return this.#planRender();
     }
-    if (answer.problem.status === 401) return this.refused(answer.problem);
+    if (answer.problem.status === 401) return;
     const account = this.session.email ? `You are signed in as ${this.session.email}. ` : "";
     const missing = `The job in this link isn't among yours. ${account}It may belong to another account, or have been removed since.`;
     say(this.#notice, answer.problem.status === 404 ? missing : problemText(answer.problem));
@@ -120,30 +133,50 @@ export class Activity implements Listener {
   }
 
   #pointOut(): void {
-    const card = this.#linked ? this.#list.card(this.#linked) : undefined;
-    if (!card || this.#pointedOut) return;
+    if (!this.#linked || this.#pointedOut || !this.#list.pointOut(this.#linked)) return;
     this.#pointedOut = true;
     say(this.#notice, "");
-    card.pointOut();
   }
 
   #cardActions(): CardActions {
     return {
-      cancel: (view) => this.#ask("cancel", { id: view.id }, SAFE_TRIES),
-      // Sent once only: each retry that arrives makes a new job.
-      retry: (view, scope) => this.#ask("retry", { id: view.id, scope }, 1),
+      cancel: async (view) => problemOf(await this.#ask("cancel", { id: view.id }, SAFE_TRIES)),
+      retry: (view, scope) => this.#retry(view, scope),
       download: async (link) => {
         const problem = await download(link.url, this.session.token, "download");
         if (problem?.status === 401) this.refused(problem);
-        return problem ? problemText(problem) : "";
+        return problem;
       },
+      show: (id) => this.#show(id),
+      history: (id) => this.#look(`${jobPath(id)}/history`),
+      failedItems: (id, after) => this.#look(`${jobPath(id)}/items?outcome=failed&after=${after}`),
     };
   }
 
-  async #ask(event: "cancel" | "retry", payload: unknown, tries: number): Promise<string> {
-    const ack = await this.#connection.request(event, payload, tries);
-    if (!ack.ok) return problemText(ack.problem);
-    if (ack.job) this.job(ack.job);
-    return "";
+  /** The new job is shown; sent once only, for a second one that comes late makes another job. */
+  async #retry(view: JobView, scope: RetryScope): Promise<Problem | null> {
+    const ack = await this.#ask("retry", { id: view.id, scope }, 1);
+    if (ack.ok && ack.job) this.#show(ack.job.id);
+    return problemOf(ack);
   }
+
+  async #ask(event: "cancel" | "retry", payload: unknown, tries: number): Promise<Ack> {
+    const ack = await this.#connection.request(event, payload, tries);
+    if (ack.ok && ack.job) this.job(ack.job);
+    return ack;
+  }
+
+  async #look<T>(path: string): Promise<Answer<T>> {
+    const answer = await call<T>(path, this.session.token);
+    if (!answer.ok && answer.problem.status === 401) this.refused(answer.problem);
+    return answer;
+  }
+}
+
+function jobPath(id: string): string {
+  return `/api/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+function problemOf(ack: Ack): Problem | null {
+  return ack.ok ? null : ack.problem;
 }

@@ -23,8 +23,14 @@ export function setAttribute(element: Element, name: string, value: string | boo
 
 /** Sets an element's text and hides it when there is none; equal text touches nothing. */
 export function say(element: HTMLElement, text: string): void {
+  keep(element, text);
+  element.hidden = text === "";
+}
+
+/** The same, but what was shown keeps its place when its text goes: nothing below it moves. */
+export function keep(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
-  if (element.hidden !== (text === "")) element.hidden = text === "";
+  if (text) element.hidden = false;
 }
 
 export function byId(id: string): HTMLElement {

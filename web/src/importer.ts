@@ -4,10 +4,10 @@ import { Columns } from "./columns.js";
 import type { Ack } from "./connection.js";
 import { h, say, setAttribute } from "./dom.js";
 import { HEADER_BYTES, isTableName, originOf, readHeader, tableNameFor } from "./header.js";
+import { bytes } from "./measure.js";
 import { recall, remember } from "./memory.js";
 import type { Session } from "./session.js";
 import type { JobView, Problem } from "./view.js";
-import { bytes } from "./words.js";
 
 export interface ImporterActions {
   /** Asks for a job; the same payload may be sent again, it carries an idempotency key. */

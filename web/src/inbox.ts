@@ -1,7 +1,7 @@
 /** The dev inbox: the emails a development server would have sent. */
 import { call, problemText } from "./api.js";
 import { byId, Fill, h, say, setAttribute } from "./dom.js";
-import { clock } from "./words.js";
+import { clock } from "./measure.js";
 
 interface Listed {
   readonly id: string;

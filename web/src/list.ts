@@ -1,5 +1,5 @@
 /** The list of job cards, keyed by job id and kept in order with as few moves as possible. */
-import { Card, type CardActions } from "./card.js";
+import { Card, type CardActions, type Kin } from "./card.js";
 import { h } from "./dom.js";
 import type { JobView } from "./view.js";
 
@@ -26,9 +26,11 @@ export class JobList {
 
   /** Shows these jobs in this order; cards of jobs that stay are updated, not made again. */
   render(views: readonly JobView[]): void {
-    const focused = document.activeElement;
     this.#drop(new Set(views.map((view) => view.id)));
-    views.forEach((view, index) => this.#place(this.#card(view).element, index));
+    const kin = kinOf(views);
+    const cards = views.map((view) => this.#card(view, kin(view)));
+    const focused = document.activeElement;
+    cards.forEach((card, index) => this.#place(card.element, index));
     this.#skeleton.remove();
     this.element.setAttribute("aria-busy", "false");
     this.#empty.hidden = views.length > 0;
@@ -37,8 +39,18 @@ export class JobList {
       focused.focus({ preventScroll: true });
   }
 
-  card(id: string): Card | undefined {
-    return this.#cards.get(id);
+  /** Shows what the time has changed: "in about 2 minutes". */
+  refresh(): void {
+    for (const card of this.#cards.values()) card.refresh();
+  }
+
+  /** Points at one job and at no other; false where it isn't in the list. */
+  pointOut(id: string): boolean {
+    const wanted = this.#cards.get(id);
+    if (!wanted) return false;
+    for (const card of this.#cards.values()) card.element.classList.remove("pointed-out");
+    wanted.pointOut();
+    return true;
   }
 
   #drop(kept: ReadonlySet<string>): void {
@@ -49,14 +61,10 @@ export class JobList {
     }
   }
 
-  #card(view: JobView): Card {
-    const known = this.#cards.get(view.id);
-    if (known) {
-      if (known.element.dataset["version"] !== String(view.version)) known.update(view);
-      return known;
-    }
-    const card = new Card(view, this.address, this.actions);
+  #card(view: JobView, kin: Kin): Card {
+    const card = this.#cards.get(view.id) ?? new Card(view, this.address, this.actions);
     this.#cards.set(view.id, card);
+    if (!card.shows(view, kin)) card.update(view, kin);
     return card;
   }
 
@@ -64,6 +72,17 @@ export class JobList {
     const there = this.#items.children[index] ?? null;
     if (there !== element) this.#items.insertBefore(element, there);
   }
+}
+
+/** Looks up the neighbours of a job in its line of retries; of several retries, the newest. */
+function kinOf(views: readonly JobView[]): (view: JobView) => Kin {
+  const byId = new Map(views.map((view) => [view.id, view]));
+  const later = new Map<string, JobView>();
+  for (const view of views) {
+    const known = view.retry_of ? later.get(view.retry_of) : undefined;
+    if (view.retry_of && !(known && known.created_at > view.created_at)) later.set(view.retry_of, view);
+  }
+  return ({ id, retry_of }) => ({ earlier: byId.get(retry_of ?? ""), later: later.get(id) });
 }
 
 function emptyNode(): HTMLElement {

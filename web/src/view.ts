@@ -8,6 +8,8 @@ export interface Progress {
   readonly done: number;
   readonly total: number | null;
   readonly unit: string | null;
+  /** When it is likely to end. */
+  readonly eta?: string | null;
 }
 
 export interface Counts {
@@ -39,6 +41,14 @@ export interface ResultLink {
   readonly url: string;
 }
 
+/** Which attempt of how many; of one that waits: which was the last, when and why the next comes. */
+export interface AttemptView {
+  readonly number: number;
+  readonly max: number;
+  readonly next_at?: string | null;
+  readonly reason?: string | null;
+}
+
 export interface EmailNote {
   readonly state: "waiting" | "sent" | "delayed" | "skipped" | "failed";
   readonly reason?: string | null;
@@ -54,7 +64,12 @@ export interface JobView {
   readonly state: JobState;
   readonly message?: string | null;
   readonly promise?: string | null;
-  readonly queue?: { readonly ahead?: string | null; readonly reason?: string | null } | null;
+  readonly queue?: {
+    readonly ahead?: string | null;
+    readonly reason?: string | null;
+    /** "in about 4 minutes" */
+    readonly start_estimate?: string | null;
+  } | null;
   readonly step?: { readonly index: number; readonly count: number; readonly name: string } | null;
   readonly progress?: Progress | null;
   readonly counts?: Counts | null;
@@ -64,17 +79,14 @@ export interface JobView {
     readonly summary?: string | null;
     readonly links?: readonly ResultLink[] | null;
   } | null;
-  readonly attempt?: {
-    readonly number: number;
-    readonly max: number;
-    readonly next_at?: string | null;
-    readonly reason?: string | null;
-  } | null;
+  readonly attempt?: AttemptView | null;
   readonly can?: { readonly cancel?: boolean; readonly retry?: readonly RetryScope[] } | null;
   readonly cancel_warning?: string | null;
   readonly stalled?: boolean;
   readonly email?: EmailNote | null;
   readonly retry_of?: string | null;
+  /** The steps of a pipeline; null for a plain job. */
+  readonly children?: readonly ChildView[] | null;
   readonly created_at: string;
   readonly started_at?: string | null;
   readonly updated_at?: string | null;
@@ -83,6 +95,40 @@ export interface JobView {
 
 export type RetryScope = "all" | "failed";
 
+/** One step of a pipeline; `id` and `state` are null while it hasn't begun. */
+export interface ChildView {
+  readonly id: string | null;
+  readonly type: string;
+  readonly title: string;
+  readonly state: JobState | null;
+  readonly counts?: Counts | null;
+  readonly message?: string | null;
+  readonly attempt?: AttemptView | null;
+  readonly error?: JobError | null;
+}
+
+/** One significant change of a job: what happened, and the state and attempt it led to. */
+export interface HistoryEntry {
+  readonly at: string;
+  readonly state: JobState;
+  readonly attempt: number;
+  readonly what: string;
+  readonly error?: JobError | null;
+  readonly reason?: string | null;
+}
+
+/** A failed item as it is kept; `next` is where the following page starts. */
+export interface ItemRecord {
+  readonly key: string;
+  readonly code: string;
+  readonly example: string;
+}
+
+export interface ItemPage {
+  readonly items: readonly ItemRecord[];
+  readonly next: number | null;
+}
+
 /** An error answer, RFC 9457; `errors` names the fields at fault. */
 export interface Problem {
   readonly type?: string;
@@ -90,6 +136,8 @@ export interface Problem {
   readonly status: number;
   readonly detail?: string | null;
   readonly errors?: readonly FieldError[] | null;
+  /** The job that stands in the way. */
+  readonly job?: string | null;
 }
 
 export interface FieldError {

@@ -1,5 +1,15 @@
 /** What the page says about a job. Pure: every sentence here is tested. */
-import { isTerminal, type JobError, type JobState, type JobView } from "./view.js";
+import { bytes, clock, left, number, soon, when } from "./measure.js";
+import {
+  isTerminal,
+  type AttemptView,
+  type ChildView,
+  type Counts,
+  type JobError,
+  type JobState,
+  type JobView,
+  type Problem,
+} from "./view.js";
 
 const STATE_WORDS: Record<JobState, string> = {
   queued: "Queued",
@@ -49,7 +59,10 @@ export function announcement(view: JobView): string {
 
 /** "1,201 added · 3 rejected · 1 skipped", "120 valid so far"; parts that are zero are left out. */
 export function countsLine({ type, state, counts }: JobView): string {
-  if (!counts) return "";
+  return counts ? countsOf(type, counts, state) : "";
+}
+
+function countsOf(type: string, counts: Counts, state: JobState): string {
   const said = COUNT_WORDS[type] ?? PLAIN_COUNT_WORDS;
   const effective = state === "succeeded" || state === "partial";
   const parts: [number, string][] = [
@@ -64,10 +77,8 @@ export function countsLine({ type, state, counts }: JobView): string {
   return line && !isTerminal(state) ? `${line} so far` : line;
 }
 
-/** "Step 2 of 3: Checking rows". */
-export function stepLine(view: JobView): string {
-  const step = view.step;
-  if (!step || isTerminal(view.state)) return "";
+function stepLine({ step }: JobView): string {
+  if (!step) return "";
   return step.count > 1 ? `Step ${step.index} of ${step.count}: ${step.name}` : step.name;
 }
 
@@ -88,15 +99,28 @@ export function fraction(view: JobView): number | null {
   return Math.min(1, Math.max(0, progress.done / progress.total));
 }
 
+/** "about 2 minutes left"; empty where nobody can tell, or it has passed. */
+export function etaLine(view: JobView): string {
+  const eta = view.state === "running" ? view.progress?.eta : null;
+  return eta && !view.stalled ? left(eta) : "";
+}
+
 /** The one sentence under the title: what happens now, or what came of it. */
 export function headline(view: JobView): string {
   if (isTerminal(view.state)) return view.result?.summary ?? (view.error ? "" : (view.message ?? ""));
-  if (view.stalled)
-    return "The worker has gone quiet. If it stays so, the job goes to another one; you needn't do anything.";
-  if (view.state === "retrying") return retryLine(view);
+  if (view.stalled) return sentence(view.message ?? "");
+  if (view.state === "retrying") return retryLine(view.attempt);
   if (view.state === "queued") return queueLine(view);
-  // A step's name is the first message of the step, and it stands below already.
-  return view.message === view.step?.name ? "" : (view.message ?? "");
+  if (view.state === "cancelling") return stoppingLine(view);
+  return workLine(view);
+}
+
+/** "Step 2 of 3: Checking rows · 50,000 rows read". */
+function workLine(view: JobView): string {
+  // A step's name is the first message of the step; a pipeline's steps stand below with theirs.
+  const told = view.step && (view.children?.length || view.message === view.step.name);
+  const message = told ? "" : view.message;
+  return [stepLine(view), message].filter(Boolean).join(" · ") || "Working";
 }
 
 /** What went wrong for good. A failure that is being tried again is told by the headline alone. */
@@ -105,28 +129,38 @@ export function finalError(view: JobView): JobError | null {
 }
 
 function queueLine(view: JobView): string {
-  const ahead = view.queue?.ahead ? `${sentence(`${view.queue.ahead} ahead of this one`)}` : "";
-  const reason = view.queue?.reason ? sentence(view.queue.reason) : "";
-  return [ahead, reason].filter(Boolean).join(" ") || view.message || "Waiting for a worker.";
+  const { ahead, reason, start_estimate } = view.queue ?? {};
+  const parts = [
+    ahead ? sentence(`${ahead} ahead of this one`) : "",
+    sentence(reason ?? ""),
+    start_estimate ? `It starts ${start_estimate}.` : "",
+  ];
+  return parts.filter(Boolean).join(" ") || view.message || "Waiting for a worker.";
 }
 
-function retryLine(view: JobView): string {
-  const attempt = view.attempt;
-  const reason = attempt?.reason ? sentence(attempt.reason) : "";
-  const next = attempt?.next_at && !isNear(attempt.next_at) ? ` ${when(attempt.next_at)}` : " in a moment";
-  return [reason, `Trying again${next}, by itself.`].filter(Boolean).join(" ");
+/** Why, which attempt, when; the reason ends with whether all or the rest is done. */
+function retryLine(attempt: AttemptView | null | undefined): string {
+  const reason = sentence(attempt?.reason ?? "");
+  const starts = /by itself/i.test(reason) ? "starts" : "starts by itself";
+  const next = attempt ? `Attempt ${attempt.number + 1} of ${attempt.max}` : "The next attempt";
+  const at = attempt?.next_at ? soon(attempt.next_at) : "in a moment";
+  return `${reason} ${next} ${starts} ${at}.`.trim();
 }
 
-/** Less than a minute away: "at 12:03" would say less than "in a moment". */
-function isNear(instant: string): boolean {
-  return Date.parse(instant) - Date.now() < 60_000;
+function stoppingLine({ step }: JobView): string {
+  return step
+    ? `Stopping at the next safe point. It is still at “${step.name}”.`
+    : "Stopping at the next safe point.";
 }
 
-/** "Attempt 2 of 5"; nothing for a first attempt that isn't being retried. */
-export function attemptLine(view: JobView): string {
-  const attempt = view.attempt;
-  if (!attempt || (attempt.number <= 1 && view.state !== "retrying")) return "";
-  return `Attempt ${attempt.number} of ${attempt.max}`;
+/** "Attempt 2 of 5"; nothing for a first attempt. A retrying job's headline tells it already. */
+export function attemptLine({ attempt, state }: JobView): string {
+  if (!attempt || state === "retrying") return "";
+  if (state === "queued")
+    return attempt.number > 0 ? `Attempt ${attempt.number + 1} of ${attempt.max} is next` : "";
+  if (attempt.number <= 1) return "";
+  const said = `Attempt ${attempt.number} of ${attempt.max}`;
+  return state === "succeeded" || state === "partial" ? (attempt.reason ?? said) : said;
 }
 
 /** "Finished 12:03", "Started 12:03" or "Asked for 12:03", in the reader's zone. */
@@ -160,7 +194,8 @@ export function emailLine(view: JobView, address: string): string {
   }
 }
 
-function skipLine(reason: string): string {
+/** Why no email went out. */
+export function skipLine(reason: string): string {
   if (!reason) return "No email was sent.";
   return /no email/i.test(reason) ? sentence(reason) : `No email: ${lowered(sentence(reason))}`;
 }
@@ -173,12 +208,54 @@ function lowered(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** "Retry the 3 failed rows", "Run again": verb and object. */
+/** "Retry the 3 failed rows", "Try again": verb and object. */
 export function retryLabel(view: JobView, scope: "all" | "failed"): string {
-  if (scope === "all") return "Run again from the start";
+  if (scope === "failed") return retryFailedLabel(view);
+  if (view.state === "partial" || view.can?.retry?.includes("failed")) return "Run all of it again";
+  return view.state === "cancelled" ? "Start again" : "Try again";
+}
+
+function retryFailedLabel(view: JobView): string {
   const failed = view.counts?.failed ?? 0;
-  const unit = view.progress?.unit ?? "items";
-  return failed === 1 ? `Retry the one that failed` : `Retry the ${number(failed)} failed ${unit}`;
+  return failed === 1 ? "Retry the one that failed" : `Retry the ${number(failed)} failed ${unit(view)}`;
+}
+
+/** What a job counts: "rows". */
+export function unit(view: JobView): string {
+  return view.progress?.unit ?? "items";
+}
+
+/** "Retry of the job asked for at 12:03"; `earlier` is unknown where it is too old for the list. */
+export function retryOfLine(earlier: JobView | undefined): string {
+  return earlier ? `Retry of the job asked for ${when(earlier.created_at)}` : "Retry of an earlier job";
+}
+
+/** "Retried at 12:10". */
+export function retriedLine(later: JobView): string {
+  return `Retried ${when(later.created_at)}`;
+}
+
+/** A refusal as it is told at the job's own card, where the job's id says nothing. */
+export function refusal(problem: Problem): string {
+  if (problem.type?.endsWith(":duplicate-work"))
+    return "The same work is under way already. Wait for it to end, or cancel it first.";
+  return (problem.detail || problem.title).replace(/^Job [0-9a-f]{2}-[0-9a-f-]{36}/, "This job");
+}
+
+/** Where a step of a pipeline stands; `ended`: the pipeline has, so what hasn't begun never will. */
+export function childState(child: ChildView, ended: boolean): string {
+  if (child.state) return stateWord(child.state);
+  return ended ? "Not attempted" : "Not begun";
+}
+
+/** What there is to say of a step besides. */
+export function childLine(child: ChildView): string {
+  const { state, counts, attempt, error } = child;
+  if (!state) return "";
+  if (state === "retrying") return retryLine(attempt);
+  if (!isTerminal(state)) return child.message ?? "";
+  if (error) return sentence(error.message);
+  return counts ? countsOf(child.type, counts, state) : "";
 }
 
 /** First letter up, one full stop at the end. */
@@ -187,42 +264,4 @@ export function sentence(text: string): string {
   if (!trimmed) return "";
   const closed = /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
   return closed.charAt(0).toUpperCase() + closed.slice(1);
-}
-
-/** A whole number in the reader's locale. */
-export function number(value: number): string {
-  return new Intl.NumberFormat(locale()).format(value);
-}
-
-/** A size in bytes as "1.2 MB" (powers of 1000). */
-export function bytes(size: number): string {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
-  const power = size < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(size) / 3));
-  return new Intl.NumberFormat(locale(), {
-    style: "unit",
-    unit: units[power] ?? "byte",
-    unitDisplay: power === 0 ? "long" : "short",
-    maximumFractionDigits: power < 2 ? 0 : 1,
-  }).format(size / 1000 ** power);
-}
-
-/** "at 12:03", or "on 1 Mar, 12:03" when that isn't today. */
-export function when(instant: string, now: Date = new Date()): string {
-  const today = new Date(instant).toDateString() === now.toDateString();
-  return `${today ? "at" : "on"} ${clock(instant, now)}`;
-}
-
-/** The time of an RFC 3339 instant in the reader's zone; with the date unless it is today. */
-export function clock(instant: string, now: Date = new Date()): string {
-  const at = new Date(instant);
-  if (Number.isNaN(at.getTime())) return instant;
-  const today = at.toDateString() === now.toDateString();
-  const date: Intl.DateTimeFormatOptions = today ? {} : { day: "numeric", month: "short" };
-  return new Intl.DateTimeFormat(locale(), { ...date, hour: "numeric", minute: "2-digit" }).format(at);
-}
-
-// The words are English, so numbers and times follow the reader's own English where they have one.
-function locale(): string {
-  const languages = typeof navigator === "undefined" ? [] : (navigator.languages ?? []);
-  return languages.find((language) => language.startsWith("en")) ?? "en";
 }

@@ -3,18 +3,19 @@ import { test } from "node:test";
 import type { JobView } from "../src/view.js";
 import {
   attemptLine,
-  bytes,
-  clock,
+  childLine,
+  childState,
   countsLine,
   emailLine,
+  etaLine,
   finalError,
   fraction,
   headline,
   progressLine,
+  refusal,
   retryLabel,
-  stepLine,
+  retryOfLine,
   tabTitle,
-  when,
 } from "../src/words.js";
 
 const running: JobView = {
@@ -43,8 +44,18 @@ test("rows count as added only once they are", () => {
 });
 
 test("a step's name isn't said twice", () => {
-  assert.equal(headline({ ...running, message: "Checking rows" }), "");
-  assert.equal(headline({ ...running, message: "50,000 rows read" }), "50,000 rows read");
+  assert.equal(headline({ ...running, message: "Checking rows" }), "Step 2 of 3: Checking rows");
+  assert.equal(
+    headline({ ...running, message: "50,000 rows read" }),
+    "Step 2 of 3: Checking rows · 50,000 rows read",
+  );
+  assert.equal(headline({ ...running, step: null, message: "50,000 rows read" }), "50,000 rows read");
+  assert.equal(headline({ ...running, step: null }), "Working");
+  const child = { id: "1f-01", type: "x", title: "Checking rows", state: "running", message: "Half done" } as const;
+  assert.equal(
+    headline({ ...running, message: "Half done", children: [child] }),
+    "Step 2 of 3: Checking rows",
+  );
 });
 
 test("a failure that is being tried again isn't told as the end", () => {
@@ -53,12 +64,19 @@ test("a failure that is being tried again isn't told as the end", () => {
   const attempt = { number: 1, max: 2, next_at, reason: error.message };
   const retrying: JobView = { ...running, state: "retrying", error, attempt };
   assert.equal(finalError(retrying), null);
-  assert.equal(headline(retrying), "The bank didn't answer. Trying again in a moment, by itself.");
+  assert.equal(headline(retrying), "The bank didn't answer. Attempt 2 of 2 starts by itself in a moment.");
   assert.equal(finalError({ ...retrying, state: "failed" }), error);
 });
 
-test("a running job says its step and how far it is", () => {
-  assert.equal(stepLine(running), "Step 2 of 3: Checking rows");
+test("what the reason says of the next attempt isn't said twice", () => {
+  const reason = "Stripe isn't answering at the moment. The job goes on by itself once it does.";
+  const next_at = new Date(Date.now() + 30_000).toISOString();
+  const view: JobView = { ...running, state: "retrying", attempt: { number: 0, max: 5, next_at, reason } };
+  assert.equal(headline(view), `${reason} Attempt 1 of 5 starts in less than a minute.`);
+  assert.equal(attemptLine(view), "");
+});
+
+test("a running job says how far it is", () => {
   assert.equal(progressLine(running), "1,240 of 5,000 rows");
   assert.equal(fraction(running), 0.248);
 });
@@ -71,7 +89,27 @@ test("a job without a known total has no fraction and counts up", () => {
 
 test("a finished job drops its step and its progress", () => {
   const view: JobView = { ...running, state: "succeeded" };
-  assert.equal(stepLine(view) + progressLine(view), "");
+  assert.equal(headline(view) + progressLine(view), "");
+});
+
+test("the time left is told while the job runs and gives news", () => {
+  const eta = new Date(Date.now() + 120_000).toISOString();
+  const view: JobView = { ...running, progress: { done: 1, total: 2, unit: "rows", eta } };
+  assert.equal(etaLine(view), "about 2 minutes left");
+  assert.equal(etaLine({ ...view, stalled: true }), "");
+  assert.equal(etaLine({ ...view, state: "cancelling" }), "");
+  assert.equal(etaLine(running), "");
+});
+
+test("a job without news for long says so itself", () => {
+  const message = "Still working, no news for 2 minutes. Checking rows";
+  assert.equal(headline({ ...running, stalled: true, message }), `${message}.`);
+});
+
+test("a job that is asked to stop says what it is still at", () => {
+  const view: JobView = { ...running, state: "cancelling" };
+  assert.equal(headline(view), "Stopping at the next safe point. It is still at “Checking rows”.");
+  assert.equal(headline({ ...view, step: null }), "Stopping at the next safe point.");
 });
 
 test("the tab says the outcome first", () => {
@@ -82,15 +120,24 @@ test("the tab says the outcome first", () => {
 test("a first attempt goes without saying, a second does not", () => {
   assert.equal(attemptLine({ ...running, attempt: { number: 1, max: 5 } }), "");
   assert.equal(attemptLine({ ...running, attempt: { number: 2, max: 5 } }), "Attempt 2 of 5");
+  const waiting: JobView = { ...running, state: "queued", attempt: { number: 2, max: 5 } };
+  assert.equal(attemptLine(waiting), "Attempt 3 of 5 is next");
+  assert.equal(attemptLine({ ...waiting, attempt: { number: 0, max: 5 } }), "");
+  const reason = "Attempt 2 of 5 made it.";
+  assert.equal(attemptLine({ ...running, state: "succeeded", attempt: { number: 2, max: 5, reason } }), reason);
 });
 
 test("a queued job says why it waits", () => {
   const view: JobView = {
     ...running,
     state: "queued",
-    queue: { ahead: "about 10", reason: "All 4 workers are busy" },
+    queue: { ahead: "about 10", reason: "All 4 workers are busy", start_estimate: "in about 4 minutes" },
   };
-  assert.equal(headline(view), "About 10 ahead of this one. All 4 workers are busy.");
+  assert.equal(
+    headline(view),
+    "About 10 ahead of this one. All 4 workers are busy. It starts in about 4 minutes.",
+  );
+  assert.equal(headline({ ...view, queue: null }), "Waiting for a worker.");
 });
 
 test("the email note follows the state of the email", () => {
@@ -115,13 +162,6 @@ test("the email note follows the state of the email", () => {
   assert.equal(emailLine(failed, ""), "The email to you couldn't be delivered. The mailbox is full.");
 });
 
-test("a time of another day says the day", () => {
-  const noon = new Date(2026, 2, 1, 12, 0);
-  assert.match(when(noon.toISOString(), noon), /^at 12:00/);
-  assert.match(when(noon.toISOString(), new Date(2026, 2, 3)), /^on .*Mar.*12:00/);
-  assert.equal(clock("soon"), "soon");
-});
-
 test("a retry names what it retries", () => {
   assert.equal(
     retryLabel({ ...running, counts: { succeeded: 1, failed: 3, skipped: 0 } }, "failed"),
@@ -133,8 +173,44 @@ test("a retry names what it retries", () => {
   );
 });
 
-test("sizes are rounded to what a person needs", () => {
-  assert.equal(bytes(1), "1 byte");
-  assert.equal(bytes(64_200), "64 kB");
-  assert.equal(bytes(104_857_600), "104.9 MB");
+test("to do all of it again is named by what else can be done", () => {
+  const failed: JobView = { ...running, state: "failed", can: { retry: ["all"] } };
+  assert.equal(retryLabel(failed, "all"), "Try again");
+  assert.equal(retryLabel({ ...failed, state: "cancelled" }, "all"), "Start again");
+  assert.equal(retryLabel({ ...failed, state: "partial" }, "all"), "Run all of it again");
+  assert.equal(retryLabel({ ...failed, can: { retry: ["all", "failed"] } }, "all"), "Run all of it again");
+});
+
+test("a retry says which job it repeats where the page knows it", () => {
+  assert.match(retryOfLine(running), /^Retry of the job asked for (at|on) /);
+  assert.equal(retryOfLine(undefined), "Retry of an earlier job");
+});
+
+test("a refusal at a job's card doesn't name its id", () => {
+  const id = "1f-01a20667-8baa-70c5-82c5-5d26ba5f2b05";
+  const ended = { title: "The job has ended", status: 409, detail: `Job ${id} has ended already (succeeded), so nothing was changed.` };
+  assert.equal(refusal(ended), "This job has ended already (succeeded), so nothing was changed.");
+  const type = "urn:ringback:problem:duplicate-work";
+  assert.equal(
+    refusal({ type, title: "The same work is under way", status: 409, detail: `… as job ${id}`, job: id }),
+    "The same work is under way already. Wait for it to end, or cancel it first.",
+  );
+});
+
+test("a step of a pipeline says what it is at, how it went, or why it failed", () => {
+  const counts = { succeeded: 2, failed: 1, skipped: 0 };
+  const child = { id: "1f-01", type: "csv.import", title: "Import", state: "running", message: "Reading", counts } as const;
+  assert.equal(childLine(child), "Reading");
+  assert.equal(childLine({ ...child, state: "partial" }), "2 added · 1 rejected");
+  const error = { code: "x", category: "input", message: "The file is empty" } as const;
+  assert.equal(childLine({ ...child, state: "failed", error }), "The file is empty.");
+  const attempt = { number: 1, max: 5, reason: "The bank is closed." };
+  assert.match(childLine({ ...child, state: "retrying", attempt }), /^The bank is closed\. Attempt 2 of 5 /);
+});
+
+test("a step that hasn't begun never will once its pipeline has ended", () => {
+  const child = { id: null, type: "csv.import", title: "Import", state: null };
+  assert.equal(childState(child, false), "Not begun");
+  assert.equal(childState(child, true), "Not attempted");
+  assert.equal(childLine(child), "");
 });
