@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from ringback import audit, control, show, store
-from ringback.cli_base import DEMO, User, checked_id, console, new_store, user_id, who
+from ringback import control, show, store
+from ringback.cli_base import DEMO, User, audited, checked_id, console, new_store, user_id, who
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.doorbell import Doorbells, new_broker
@@ -52,11 +52,11 @@ def cancel(
         raise RingbackError("--force needs --reason: say why the job can't wait for a checkpoint.")
     db = new_store()
     job = db.do(store.load(checked_id(job_id)))
-    db.do(audit.record(who(), "force" if force else "cancel", reason, [job.id]))
-    if force:
-        _told(db.do(control.force(job.id, who(), reason)))
-    else:
-        _told(db.do(control.cancel(job.id, by="support", why=reason)))
+    with audited(db, "force" if force else "cancel", reason, [job.id]):
+        if force:
+            _told(db.do(control.force(job.id, who(), reason)))
+        else:
+            _told(db.do(control.cancel(job.id, by="support", why=reason)))
 
 
 @app.command("retry")
@@ -67,8 +67,8 @@ def retry(
 ) -> None:
     """Do an ended job again, as a new one linked to it; prints the new job's id."""
     db, scope = new_store(), _scope(failed)
-    db.do(audit.record(who(), f"retry {scope}", reason, [checked_id(job_id)]))
-    again = db.do(control.retry(job_id, scope=scope))
+    with audited(db, f"retry {scope}", reason, [checked_id(job_id)]):
+        again = db.do(control.retry(job_id, scope=scope))
     if again.created:
         ring(Doorbells(new_broker(load_settings().broker)), again.job)
     console.print(again.job.id)

@@ -94,21 +94,21 @@ def _why(entry: dict[str, Any], console: Console) -> None:
         console.print(f"      {entry['reason']}", markup=False)
 
 
-def dead_letters(letters: Iterable[DeadLetter], console: Console) -> None:
-    """Dead letters, one a line, with why and what came of it."""
+def dead_letters(letters: Sequence[DeadLetter], console: Console) -> None:
+    """Dead letters, one a line; those that were replayed say as what."""
     grid = Table(box=None, pad_edge=False)
-    for name in ("id", "ended", "type", "user", "attempts", "why", "replayed as"):
-        grid.add_column(name, no_wrap=name != "why", min_width=39 if name == "id" else None)
-    count = 0
+    for name in ("id", "ended", "type", "user", "attempts", "code"):
+        grid.add_column(name, no_wrap=True, min_width=39 if name == "id" else None)
     for letter in letters:
-        job, count = letter.job, count + 1
+        job = letter.job
         ended = str(job.finished_at)[:19].replace("T", " ")
-        why = f"{job.error.code}: {job.error.message}" if job.error else ""
         grid.add_row(
             job.id, ended, job.spec.type, job.spec.owner.email or job.spec.owner.id,
-            f"{job.attempt}/{job.spec.policy.max_attempts}", why, letter.replayed_as or "",
+            f"{job.attempt}/{job.spec.policy.max_attempts}", _code(job),
         )  # fmt: skip
-    console.print(grid if count else "No dead letters.")
+        if letter.replayed_as:
+            grid.add_row(f"  → {letter.replayed_as}")
+    console.print(grid if letters else "No dead letters.")
 
 
 def attempts(job: Job, entries: Iterable[dict[str, Any]], console: Console) -> None:

@@ -147,8 +147,10 @@ def test_an_ended_job_is_done_again_by_command(rig: Rig) -> None:
     again = ended(rig, rig.cli("jobs", "retry", job_id, "--failed").stdout.strip())
     assert (again.spec.retry_of, again.spec.scope) == (job_id, "failed")
     assert again.counts.seen == 2
-    refused = rig.cli("jobs", "retry", _done(rig))
+    done = _done(rig)
+    refused = rig.cli("jobs", "retry", done, "--reason", "why not")
     assert "all of it was done" in " ".join(refused.stderr.split())
+    assert f"retry all: refused  {done}  why not" in rig.cli("audit").stdout.splitlines()[0]
 
 
 def _done(rig: Rig) -> str:
