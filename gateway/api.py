@@ -107,7 +107,9 @@ class Api:
         start = _number(request, "after", 0, 0, RECORDED)
         job_id = orjson.loads(await self._view(request))["id"]
         found = await self._db.do(store.items(job_id, cast(Outcome, outcome), start, limit))
-        listed = [record_of(text)._asdict() for text in found]
+        listed = [
+            {"key": r.key, "code": r.code, "example": r.example} for r in map(record_of, found)
+        ]
         following = start + limit if len(found) == limit else None
         return json(orjson.dumps({"items": listed, "next": following}))
 
@@ -164,10 +166,10 @@ def _accepted(view: bytes) -> web.Response:
 def idempotency_key(header: str | None) -> str | None:
     """The key in the header: a quoted string (draft-ietf-httpapi-idempotency-key-header, RFC 8941
     3.3.3), or, as many clients send it, bare. Raises a 400 Problem."""
-    if header is None or not header.startswith('"'):
+    if header is None or header[:1] not in ("", '"'):
         return header
     quoted = QUOTED.fullmatch(header)
-    if quoted is None:
+    if quoted is None or not quoted[1]:
         message = 'must be one quoted string, as in Idempotency-Key: "8e03978e-40d5"'
         raise bad_request("Idempotency-Key", header, message)
     return re.sub(r"\\(.)", r"\1", quoted[1])

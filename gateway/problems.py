@@ -17,6 +17,7 @@ from ringback.errors import (
     JobNotFound,
     NotCancellable,
     NotRetryable,
+    PartOfPipeline,
     RingbackError,
     StoreUnavailable,
     UnknownJobType,
@@ -104,6 +105,8 @@ def _conflict(error: Exception) -> Problem | None:
             return _409("not-cancellable", "Can't be cancelled", error, error.job_id)
         case NotRetryable():
             return _409("not-retryable", "Can't be retried", error, error.job_id)
+        case PartOfPipeline():
+            return _409("part-of-pipeline", "A step of another job", error, error.job_id)
     return None
 
 

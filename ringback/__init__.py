@@ -21,6 +21,8 @@ from ringback.errors import (
 from ringback.files import File
 from ringback.item import Item
 from ringback.job import Link, Owner, Result
+from ringback.pipeline import pipeline
+from ringback.plan import Plan, parallel, sequence
 from ringback.run import Run
 
 __all__ = [
@@ -36,11 +38,15 @@ __all__ = [
     "Link",
     "Owner",
     "PermissionError_",
+    "Plan",
     "Result",
     "RingbackError",
     "Run",
     "StoreUnavailable",
     "WorkerStopping",
     "job",
+    "parallel",
+    "pipeline",
+    "sequence",
     "submit",
 ]

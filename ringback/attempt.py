@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from ringback import census, files, store
+from ringback import advance, census, files, store
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import (
@@ -22,6 +22,7 @@ from ringback.errors import (
     JobError,
     JobNotFound,
     LeaseLost,
+    PlanError,
     StoreUnavailable,
     WorkerStopping,
 )
@@ -29,6 +30,7 @@ from ringback.external import Services, no_answer
 from ringback.failure import Failure, failure_of
 from ringback.job import Job, Policy, Result, State
 from ringback.keeper import Keeper
+from ringback.pipeline import DeclaredPipeline
 from ringback.run import Run
 
 COMPLETE = (State.SUCCEEDED, State.PARTIAL)
@@ -43,9 +45,15 @@ class Attempts:
     """Runs attempts for one worker process; threads share it."""
 
     def __init__(
-        self, db: Store, keeper: Keeper, data_dir: Path, jobs: Mapping[str, DeclaredJob]
+        self,
+        db: Store,
+        keeper: Keeper,
+        data_dir: Path,
+        jobs: Mapping[str, DeclaredJob],
+        ring: Callable[[Job], object] = lambda _: None,
     ) -> None:
         self._db = db
+        self._ring = ring  #: for the steps of pipelines; unheard, the supervisor rings in time
         self._keeper = keeper
         self._data_dir = data_dir
         self._jobs = jobs
@@ -90,9 +98,21 @@ class Attempts:
             took = ended.finished_at.ms - ended.started_at.ms
             with suppress(StoreUnavailable):  # one run less to learn from
                 self._db.do(census.record_duration(ended.spec.type, took))
+        pipeline = ended.id if ended.course is not None else ended.spec.parent
+        if pipeline is not None:
+            self._move_on(pipeline)
+
+    def _move_on(self, pipeline: str) -> None:
+        # only sooner than the supervisor would: it finds what we can't do, or die over
+        with suppress(StoreUnavailable):
+            for job in self._db.do(advance.advance(pipeline)):
+                self._ring(job)
 
     def _ending(self, run: Run, declared: DeclaredJob, job: Job) -> Callable[[Job], Job] | None:
         try:
+            if isinstance(declared, DeclaredPipeline):
+                course = declared.course(self._arguments(declared, job))
+                return lambda j: j.planned(course)
             result = self._call(run, declared, job)
         except LeaseLost:
             log.warning("attempt.lost", job=job.id, attempt=job.attempt)
@@ -198,7 +218,8 @@ def _hand_back(job: Job) -> Job:
 def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
     ref = f"{job.id[-12:]}.{job.attempt}"
     failure = failure_of(error, ref)
-    if isinstance(error, JobError):  # foreseen by the job's author; the user is told what to do
+    foreseen = isinstance(error, JobError) and not isinstance(error, PlanError)
+    if foreseen:  # by the job's author; the user is told what to do
         log.info("attempt.failed", job=job.id, ref=ref, code=failure.code)
     else:
         log.error("attempt.failed", job=job.id, ref=ref, reason=f"ref {ref}", exc_info=error)

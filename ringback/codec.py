@@ -38,6 +38,7 @@ from ringback.job import (
     State,
     Step,
 )
+from ringback.plan import Child, Course, Task
 from ringback.view import view_of
 
 VERSION = orjson.Fragment(b"\x01v\x02")
@@ -103,10 +104,42 @@ def _job(spec: Spec, record: dict[str, Any]) -> Job:
         "place": _maybe(Place, record.pop("place")),
         "error": _maybe(Failure, record.pop("error")),
         "marks": tuple(record.pop("marks")),
+        "course": _course(record.pop("course", None)),
     }
     for name in ("next_at", "created_at", "started_at", "updated_at", "finished_at"):
         parts[name] = _instant(record.pop(name))
     return Job(spec=spec, **parts, **record)
+
+
+def _course(fields: dict[str, Any] | None) -> Course | None:
+    if fields is None:
+        return None
+    return Course(
+        tasks=tuple(_task(task) for task in fields["tasks"]),
+        children=tuple(_child(child) for child in fields["children"]),
+        undone=tuple(_child(child) for child in fields["undone"]),
+        expired=_maybe(Failure, fields["expired"]),
+    )
+
+
+def _task(fields: dict[str, Any]) -> Task:
+    parts = {"policy": Policy(**fields.pop("policy")), "undo": _maybe(Policy, fields.pop("undo"))}
+    return Task(after=tuple(fields.pop("after")), **parts, **fields)
+
+
+def _child(fields: dict[str, Any] | None) -> Child | None:
+    if fields is None:
+        return None
+    parts: dict[str, Any] = {
+        "state": State(fields.pop("state")),
+        "counts": Counts(**fields.pop("counts")),
+        "problems": tuple(_problem(p) for p in fields.pop("problems")),
+        "error": _maybe(Failure, fields.pop("error")),
+        "links": tuple(Link(**link) for link in fields.pop("links")),
+        "next_at": _instant(fields.pop("next_at")),
+        "finished_at": _instant(fields.pop("finished_at")),
+    }
+    return Child(**parts, **fields)
 
 
 def _maybe(kind: type[Any], fields: dict[str, Any] | None) -> Any:

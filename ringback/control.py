@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ringback import store, submission
-from ringback.errors import DuplicateWork, NotRetryable
+from ringback.errors import DuplicateWork, NotRetryable, PartOfPipeline
 from ringback.job import RECORDED, Job, Scope, State
 from ringback.keys import Call, new_job_id
 from ringback.store import RETRY, Submitted
@@ -29,16 +29,18 @@ def cancel(
     """Asks a job to stop: at once where it waits, else at its next checkpoint. Asking again changes
     nothing.
 
-    Raises JobNotFound (also where ``owner`` isn't the owner), JobEnded, NotCancellable.
+    Raises JobNotFound (also where ``owner`` isn't the owner), JobEnded, NotCancellable,
+    PartOfPipeline.
     """
     job = yield from store.load(job_id, owner)
+    _check_alone(job)
     return (yield from store.update(job, lambda job: job.cancel_requested(by, why)))
 
 
 def force(job_id: str, who: str, why: str) -> Generator[Call, Any, Job]:
     """Support ends a job without waiting for a checkpoint; its attempt can write nothing more.
 
-    Raises JobNotFound, JobEnded, NotCancellable.
+    Raises JobNotFound, JobEnded, NotCancellable, PartOfPipeline.
     """
     job = yield from cancel(job_id, by="support", why=why)
     if job.state is not State.CANCELLING:
@@ -52,9 +54,11 @@ def retry(
     """Does an ended job again, whole or its failed items only, as a new job linked to it.
 
     While such a job is under way (or came a moment ago, by the first click of two), it is that
-    one. Raises JobNotFound (also where ``owner`` isn't the owner), NotRetryable, DuplicateWork.
+    one. Raises JobNotFound (also where ``owner`` isn't the owner), NotRetryable, DuplicateWork,
+    PartOfPipeline.
     """
     job = yield from store.load(job_id, owner)
+    _check_alone(job)
     _check(job, scope)
     name = f"{RETRY}{job.id}"
     spec = replace(
@@ -70,6 +74,11 @@ def retry(
         if there.spec.retry_of != job.id:
             raise
         return Submitted(there, created=False)
+
+
+def _check_alone(job: Job) -> None:
+    if job.spec.parent is not None:
+        raise PartOfPipeline(job.id, job.spec.parent)
 
 
 def _check(job: Job, scope: Scope) -> None:

@@ -6,13 +6,17 @@ import inspect
 import re
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, WithJsonSchema, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError, WithJsonSchema, create_model
 
+from ringback import submission
 from ringback.catalog import JobType
+from ringback.errors import FieldError, InvalidParams
 from ringback.files import File
 from ringback.job import Policy
+from ringback.plan import Task
 from ringback.submission import FILE_FORMAT
 
 JobFunction = Callable[..., Any]
@@ -23,16 +27,22 @@ _FILE_ID = Annotated[str, WithJsonSchema(_FILE_SCHEMA)]
 
 
 class DeclaredJob:
-    """A job type and the function that does it; calling it calls the function."""
+    """A job type and the function that does it; calling it calls the function.
 
-    def __init__(self, kind: JobType, function: JobFunction) -> None:
+    ``undo``: what undoes it in a pipeline. ``offered``: whether it can be submitted by itself.
+    """
+
+    def __init__(self, kind: JobType, function: JobFunction, *, offered: bool = True) -> None:
         self.kind = kind
         self.function = function
+        self.offered = offered
+        self.undo: DeclaredJob | None = None
         self.is_async = inspect.iscoroutinefunction(function)
-        self.file_params = [n for n, hint in _params(function).items() if _is_file(hint)]
+        params = params_of(function)
+        self.file_params = [name for name, hint in params.items() if _is_file(hint)]
         self._adapters = {
             name: TypeAdapter[Any](hint)
-            for name, hint in _params(function).items()
+            for name, hint in params.items()
             if name not in self.file_params
         }
 
@@ -45,6 +55,57 @@ class DeclaredJob:
             name: self._adapters[name].validate_python(value) if name in self._adapters else value
             for name, value in params.items()
         }
+
+    def task(self, **params: Any) -> Task:
+        """This job as a step of a pipeline's plan; ``params`` as the function takes them.
+
+        A ``unique_key`` of the job type counts among jobs that are submitted, not among steps.
+        Raises InvalidParams.
+        """
+        wanted = {name: self._plain(name, value) for name, value in params.items()}
+        submission.check(self.kind, wanted)
+        return Task(
+            type=self.kind.name, title=submission.title_of(self.kind.title, params), params=wanted,
+            policy=self.kind.policy, undo=self.undo.kind.policy if self.undo else None,
+        )  # fmt: skip
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """A param as JSON has it."""
+        if isinstance(value, File):
+            return value.id
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            return value
+        try:
+            return adapter.dump_python(adapter.validate_python(value), mode="json")
+        except ValidationError as error:
+            told = "; ".join(fault["msg"] for fault in error.errors())
+            raise InvalidParams([FieldError(f"params.{name}", value, told)]) from None
+
+    def compensate(self, function: JobFunction) -> DeclaredJob:
+        """Declares what undoes this job in a pipeline with ``on_failure="compensate"``: a function
+        of the same params, run as a job of its own (``run.undoes`` is the id of the one to undo).
+
+        It is started again after a crash or a failure that may pass, so doing it twice, or undoing
+        what was done in part, has to be harmless. Raises TypeError for other params.
+        """
+        if params_of(function).keys() != params_of(self.function).keys():
+            raise TypeError(f"{function.__qualname__} must take the params of {self.kind.name}")
+        policy = replace(
+            self.kind.policy, idempotent=True, cancellable=False, steps=None,
+            cancel_warning="What was begun is being undone.",
+        )  # fmt: skip
+        kind = replace(
+            self.kind, name=undo_of(self.kind.name), policy=policy, unique_key=None,
+            description=inspect.getdoc(function) or "",
+        )  # fmt: skip
+        self.undo = DeclaredJob(kind, function, offered=False)
+        return self.undo
+
+
+def undo_of(job_type: str) -> str:
+    """The type of the jobs that undo those of a type."""
+    return f"{job_type}.undo"
 
 
 def job(
@@ -94,24 +155,24 @@ def job(
     ``-``, TypeError for a signature that can't take params.
     """
 
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
+    check_name(name)
 
     def declare(function: JobFunction) -> DeclaredJob:
         kind = JobType(
             name=name,
             title=title or name,
             description=inspect.getdoc(function) or "",
-            params=_schema(name, function),
+            params=schema_of(name, function),
             unique_key=unique_key,
             policy=Policy(
                 unit=unit, steps=steps, idempotent=idempotent, resume=resume,
                 max_attempts=max_attempts, receipt=receipt,
                 backoff_base=round(backoff[0] * 1000), backoff_cap=round(backoff[1] * 1000),
-                timeout=_ms(timeout), start_within=round(start_within * 1000),
+                timeout=milliseconds(timeout), start_within=round(start_within * 1000),
                 stall_after=round(stall_after * 1000), cancellable=cancellable,
                 cancel_warning=cancel_warning, cancel_within=round(cancel_within * 1000),
-                grace_absent=_ms(grace_absent), grace_present=_ms(grace_present),
+                grace_absent=milliseconds(grace_absent),
+                grace_present=milliseconds(grace_present),
             ),
         )  # fmt: skip
         return DeclaredJob(kind, function)
@@ -119,13 +180,24 @@ def job(
     return declare
 
 
-def _ms(seconds: float | None) -> int | None:
+def check_name(name: str) -> None:
+    """Raises ValueError for what can't be a job type's name."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    """Seconds, where there are any, as ms."""
     return None if seconds is None else round(seconds * 1000)
 
 
-def _params(function: JobFunction) -> dict[str, Any]:
+def params_of(function: JobFunction) -> dict[str, Any]:
+    """The params with their types; all but a first ``run`` (which a pipeline doesn't have) have to
+    be keyword-only. Raises TypeError."""
     hints = typing.get_type_hints(function, include_extras=True)
-    _, *params = inspect.signature(function).parameters.values()
+    params = list(inspect.signature(function).parameters.values())
+    if params and params[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        del params[0]
     for param in params:
         if param.kind is not inspect.Parameter.KEYWORD_ONLY or param.name not in hints:
             raise TypeError(
@@ -135,11 +207,12 @@ def _params(function: JobFunction) -> dict[str, Any]:
     return {param.name: hints[param.name] for param in params}
 
 
-def _schema(name: str, function: JobFunction) -> dict[str, Any]:
+def schema_of(name: str, function: JobFunction) -> dict[str, Any]:
+    """The params as a JSON Schema."""
     signature = inspect.signature(function).parameters
     fields: dict[str, Any] = {
         param: (_with_file_ids(hint), _default(signature[param]))
-        for param, hint in _params(function).items()
+        for param, hint in params_of(function).items()
     }
     model = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
     schema: dict[str, Any] = model.model_json_schema()

@@ -13,11 +13,13 @@
      ├─ JobEnded               it has ended, and ended jobs never change
      ├─ NotCancellable         jobs of this type can't be stopped
      ├─ NotRetryable           running it again isn't safe, or makes no sense
+     ├─ PartOfPipeline         a step is neither cancelled nor retried alone
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
          ├─ InputError         the user can fix it; never retried
          ├─ PermissionError_   the user lacks a right; never retried
          ├─ ExternalError      another service failed; retried
+         ├─ PlanError          the function of a pipeline gave no plan that works
          └─ ItemError          one item failed; the job goes on
     Interrupted (BaseException)
      ├─ JobCancelled           the user asked to stop
@@ -130,6 +132,17 @@ class NotRetryable(RingbackError):
         self.job_id = job_id
 
 
+class PartOfPipeline(RingbackError):
+    """The job is a step of a pipeline, and only that can be cancelled or retried."""
+
+    def __init__(self, job_id: str, pipeline: str) -> None:
+        super().__init__(
+            f"Job {job_id} is a step of job {pipeline}, so it is neither cancelled nor retried "
+            "alone. Cancel or retry that job; its steps go with it."
+        )
+        self.job_id = pipeline
+
+
 class IllegalTransition(RingbackError):
     """The state machine has no such edge; a bug in the caller, never shown to users."""
 
@@ -194,6 +207,12 @@ class ExternalError(JobError):
     category = "external"
     retryable = True
     default_code = "external_failure"
+
+
+class PlanError(JobError):
+    """The function of a pipeline gave no plan that works; nothing was started."""
+
+    default_code = "bad_plan"
 
 
 class ItemError(JobError):

@@ -52,6 +52,30 @@ def timed_out(limit: int, done: str, last: Failure | None, ref: str) -> Failure:
     )
 
 
+def stopped_with_pipeline(ref: str) -> Failure:
+    """The step ran when its pipeline's time was over."""
+    return Failure(
+        code="timeout",
+        category="system",
+        message="This step was stopped, since the whole took longer than it may.",
+        action="What was done up to then is kept; our team sees the reference.",
+        ref=ref,
+    )
+
+
+def not_undone(title: str, why: Failure | None, ref: str) -> Failure:
+    """A step of a pipeline was to be undone and wasn't."""
+    told = f" {why.message}" if why else ""
+    return Failure(
+        code="not_undone",
+        category="system",
+        message=f"“{title}” couldn't be undone.{told}",
+        action="Our team gets this with its reference and looks after what is left. Don't start it "
+        "again before they have.",
+        ref=ref,
+    )
+
+
 def failure_of(error: BaseException, ref: str) -> Failure:
     """What the user is told about an exception; one that isn't a JobError stays unexplained, with
     a reference, and may be retried."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from ringback.instant import NOW
 from ringback.job import TRANSITIONS, Job, State
+from ringback.plan import Course
 
 
 def entry_of(before: Job | None, after: Job) -> dict[str, Any] | None:
@@ -18,9 +19,25 @@ def entry_of(before: Job | None, after: Job) -> dict[str, Any] | None:
         return _entry(after, "the cancel takes long")
     if (before.silent, before.slow) != (after.silent, after.slow) and (after.silent or after.slow):
         return _entry(after, "no news for long" if after.silent else "longer than usual")
+    if before.course is not after.course and after.course is not None:
+        return _course_entry(before.course, after.course, after)
     if before.notice != after.notice and after.notice is not None:
         return _entry(after, f"email {after.notice.state}: {after.notice.reason}")
     return None
+
+
+def _course_entry(before: Course | None, after: Course, job: Job) -> dict[str, Any] | None:
+    """How steps of a pipeline ended."""
+    if before is None:
+        return _entry(job, f"planned: {len(after.tasks)} steps")
+    known = before.children + before.undone
+    ends = zip(known, after.children + after.undone, strict=True)
+    told = [
+        f"“{now.title}” {now.state.value}"
+        for then, now in ends
+        if now is not None and now.over and not (then is not None and then.over)
+    ]
+    return _entry(job, ", ".join(told)) if told else None
 
 
 def _what(before: Job, after: Job) -> str:

@@ -13,7 +13,15 @@ from typing import Any, Literal
 from ringback.errors import IllegalTransition, JobEnded, NotCancellable
 from ringback.failure import WORKER_LOST, Failure, not_started, timed_out
 from ringback.instant import NOTICE_DUE, NOW, Instant
-from ringback.notice import CANCELLED_BY_USER, NO_ADDRESS, SEEN, Notice, NoticeState
+from ringback.notice import (
+    CANCELLED_BY_USER,
+    NO_ADDRESS,
+    SEEN,
+    WITH_PIPELINE,
+    Notice,
+    NoticeState,
+)
+from ringback.plan import Course
 from ringback.progress import (
     Counts,
     Link,
@@ -97,6 +105,7 @@ class Job:
     silent: int = 0  #: ms without news that the user has been told of
     slow: bool = False  #: it runs longer than nine of ten others did
     cancel: Cancel | None = None
+    course: Course | None = None  #: of a pipeline, once its plan is made
     notice: Notice | None = None
     ended_version: int | None = None
     created_at: Instant = NOW
@@ -119,6 +128,7 @@ class Job:
         """Whether it failed by no fault of its user: operators look at those, and replay them."""
         return (
             self.state is State.FAILED
+            and self.spec.parent is None
             and self.error is not None
             and self.error.category in ("external", "system")
         )
@@ -126,8 +136,10 @@ class Job:
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """What a retry by the user may redo; empty: it can't be retried."""
-        if self.state not in RETRIABLE or not self.spec.policy.idempotent:
+        if self.state not in RETRIABLE or not self.spec.policy.idempotent or self.spec.parent:
             return ()
+        if self.spec.policy.on_failure is not None:
+            return ("all",)
         some = self.spec.policy.resume and 0 < self.counts.failed <= RECORDED
         return ("all", "failed") if some else ("all",)
 
@@ -138,6 +150,8 @@ class Job:
             return None
         if self.started_at is None:
             return self.created_at.after(self.spec.policy.start_within)
+        if self.course is not None and (self.course.expired or any(self.course.undone)):
+            return None  # it is being brought to its end, which may take what it takes
         timeout = self.spec.policy.timeout
         return None if timeout is None else self.started_at.after(timeout)
 
@@ -153,6 +167,8 @@ class Job:
         return replace(self, state=state, updated_at=NOW, **changes)
 
     def _duty(self, state: State) -> Notice:
+        if self.spec.parent is not None:
+            return Notice("skipped", WITH_PIPELINE, NOW)
         if state is State.CANCELLED and (self.cancel is None or self.cancel.by == "user"):
             return Notice("skipped", CANCELLED_BY_USER, NOW)
         if not self.spec.owner.email:
@@ -183,6 +199,20 @@ class Job:
         if self.state not in (State.RUNNING, State.CANCELLING):
             raise IllegalTransition(f"{self.id}: no progress while {self.state}")
         return replace(self, updated_at=NOW, silent=0, **changes)
+
+    def planned(self, course: Course) -> Job:
+        """The function of a pipeline gave its plan. From here on the job is running without an
+        attempt; ``saga`` moves it."""
+        if self.state is State.CANCELLING:
+            return self.stopped()
+        if self.state is not State.RUNNING:
+            raise IllegalTransition(f"{self.id}: no plan while {self.state}")
+        # the fence moves, so that what the attempt still has to say isn't heard
+        return replace(self, course=course, fence=self.fence + 1, updated_at=NOW)
+
+    def concluded(self, state: State, result: Result, error: Failure | None) -> Job:
+        """The end of a pipeline, as its steps' ends make it."""
+        return self._to(state, result=result, error=error, message="")
 
     def ended(self, result: Result | None) -> Job:
         """The function returned: succeeded, partial or failed, by the counts."""
@@ -293,14 +323,19 @@ class Job:
 
     def lease_expired(self) -> Job:
         """The worker fell silent: again if that is safe and attempts are left, else failed."""
+        if self.course is not None:
+            return self  # looked at while its plan came in: it has no lease any more
         if self.state is State.CANCELLING:
             return self.stopped()
-        if self.spec.policy.idempotent and self.attempts_left:
+        safe = self.spec.policy.idempotent or self.spec.policy.on_failure is not None
+        if safe and self.attempts_left:
             return self._put_back(reason=f"{WORKER_SILENT} {self._what_is_redone()}")
         return self.failed(replace(WORKER_LOST, ref=self.id))
 
     def deadline_passed(self) -> Job:
-        """It took longer than jobs of its type may."""
+        """It took longer than jobs of its type may. A pipeline has its steps to stop first."""
+        if self.course is not None and not self.state.terminal:
+            return self._expired(self.course)
         if self.state is State.CANCELLING:
             return self.stopped()
         policy = self.spec.policy
@@ -308,6 +343,13 @@ class Job:
             return self.failed(not_started(policy.start_within, self.id))
         seen = f"{self.counts.seen:,} {policy.unit}" if self.counts.seen else ""
         return self.failed(timed_out(policy.timeout or 0, seen, self.error, self.id))
+
+    def _expired(self, course: Course) -> Job:
+        if course.expired is not None:
+            return self
+        done = f"{len(course.fine)} of {len(course.tasks)} {self.spec.policy.unit}"
+        error = timed_out(self.spec.policy.timeout or 0, done, None, self.id)
+        return replace(self, course=replace(course, expired=error), updated_at=NOW)
 
     def fell_silent(self) -> Job:
         """Running without news for longer than its type usually does, and then twice as long…;

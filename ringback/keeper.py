@@ -11,6 +11,7 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 
 import structlog
+from redis.exceptions import RedisError
 
 from ringback import census, store
 from ringback.census import WorkerBeat
@@ -86,7 +87,7 @@ class Keeper:
     def _tell(self, busy: int) -> None:
         if self._stopping:
             return
-        with suppress(StoreUnavailable):  # users then see fewer workers for a while
+        with suppress(StoreUnavailable, RedisError):  # users then see fewer workers for a while
             self._db.do(census.beat(replace(self._beat, busy=busy)))
 
     def _flush(self, run: Run) -> None:
@@ -107,7 +108,7 @@ class Keeper:
         try:
             leases = [run.lease() for run in runs.values()]
             lost, cancelled = self._db.do(store.renew(partition, leases))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, RedisError) as error:
             log.warning("keeper.renew", reason=str(error))
             return
         for job_id in lost:

@@ -31,5 +31,6 @@ class Notice:
 
 
 SEEN = "Seen live, so no email was needed."
+WITH_PIPELINE = "Told with its pipeline."
 NO_ADDRESS = "There is no email address for this user."
 CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."

@@ -10,19 +10,24 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+
+import structlog
 
 from ringback import files, store
 from ringback.connection import Store
 from ringback.errors import (
     Interrupted,
     JobCancelled,
+    JobError,
     LeaseLost,
     StoreUnavailable,
+    WorkerStopping,
     whole,
 )
 from ringback.estimate import remaining, rounded
@@ -39,6 +44,10 @@ Source = Iterable[T] | Callable[[int], Iterable[T]]
 AsyncSource = AsyncIterable[T] | Callable[[int], AsyncIterable[T]]
 
 LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
+FORGOTTEN = "Which items failed is no longer known: the job that this one retries was deleted."
+ALL_AGAIN = "Nothing was done. Submit a new job for all of them."
+
+log = structlog.get_logger(__name__)
 
 
 class Run:
@@ -65,8 +74,10 @@ class Run:
         self._done: Callable[[], int] | None = None
         self._progress = job.progress
         self._kept = job.kept
+        self._looping = False
         self._interrupt: Interrupted | None = None
         self._on_interrupt: Callable[[], object] | None = None
+        self._on_raise: Callable[[], object] | None = None
         self._workspace: Path | None = None
 
     # -- what it is
@@ -85,6 +96,11 @@ class Run:
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
         return self._job.attempt
+
+    @property
+    def undoes(self) -> str | None:
+        """In a function that compensates: the id of the job that it undoes."""
+        return self._job.spec.undoes
 
     @property
     def counts(self) -> Counts:
@@ -122,7 +138,11 @@ class Run:
         index = 1 if self._step is None else self._step.index + 1
         name = whole(name)
         self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
-        self._message, self._cancellable = name, cancellable
+        self._message = name
+        if not cancellable:  # the last moment to hear of a cancel, and to say that it is
+            self.flush()
+            self.checkpoint()
+        self._cancellable = cancellable
         try:
             yield
         finally:
@@ -149,17 +169,22 @@ class Run:
         or be a function of the place to start from, for sources that can seek.
 
         ``key`` names an item. ``progress`` tells how much of ``total`` is done where that isn't
-        the number of items (bytes read, say).
+        the number of items (bytes read, say). Loops may follow one another, but not lie within
+        each other: RuntimeError.
         """
         place = self._start_items(total, progress)
         rest = values(place) if callable(values) else islice(values, place, None)
-        for value in rest:
-            self.checkpoint()
-            item = Item(self.tally, value, key, place, self._root)
-            place += 1
-            if not self._skips(item):
-                yield item
-                self._settle(item)
+        self._looping = True
+        try:
+            for value in rest:
+                self.checkpoint()
+                item = Item(self.tally, value, key, place, self._root)
+                place += 1
+                if not self._skips(item):
+                    yield item
+                    self._settle(item)
+        finally:
+            self._end_items()
 
     async def aitems(
         self, values: AsyncSource[T], *, key: Key[T] = None, total: int | None = None
@@ -180,14 +205,23 @@ class Run:
                 self._settle(item)
 
     def _start_items(self, total: int | None, progress: Callable[[], int] | None) -> int:
+        if self._looping:  # a later attempt couldn't tell which of the inner loops it goes on with
+            raise RuntimeError("run.items within run.items; make it one loop, or one after another")
+        if self._wanted is not None and not self._wanted:
+            raise JobError(FORGOTTEN, code="items_forgotten", action=ALL_AGAIN)
         place = self.tally.next_loop()
         self._done = progress or self.tally.behind
         self._began, self._begun_at = time.monotonic(), self._done()
         self._progress = Progress(place, total)
         return place
 
+    def _end_items(self) -> None:
+        self._looping = False
+        if self._done is not None:  # what it looks at, a file say, may be closed from here on
+            self._progress, self._done = replace(self._progress, done=self._how_far()), None
+
     def _skips(self, item: Item[Any]) -> bool:
-        if self._wanted is None or item.key in self._wanted:
+        if self._wanted is None or (self.tally.loop, item.key) in self._wanted:
             return False
         self.tally.pass_over()
         return True
@@ -199,11 +233,11 @@ class Run:
     def wanted(self, key: str) -> bool:
         """Whether the item ``key`` is this job's work: False where the job is a retry of failed
         items only, and this wasn't one. ``items`` asks by itself."""
-        return self._wanted is None or key in self._wanted
+        return self._wanted is None or any(key == wanted for _, wanted in self._wanted)
 
     def failed_items(self) -> Iterator[ItemRecord]:
         """This job's failed items so far, those of earlier attempts included (10,000 at most)."""
-        self.flush()
+        self._write(LAST_WRITE)  # the store may have been away for the latest
         for text in self._db.do(store.items(self.job_id, "failed"), patience=LAST_WRITE):
             yield record_of(text)
 
@@ -250,10 +284,15 @@ class Run:
     def checkpoint(self) -> None:
         """Raises ``Interrupted`` if the attempt has to stop; costs next to nothing."""
         if self._interrupt is not None and self._may_stop():
+            if self._on_raise is not None:
+                self._on_raise()
             raise self._interrupt
 
     def interrupt(self, reason: Interrupted) -> None:
-        """Asks the function to stop at its next checkpoint. A lost lease outranks the others."""
+        """Asks the function to stop at its next checkpoint. A lost lease outranks the others; a
+        stopping worker is no reason where the job couldn't be started again."""
+        if isinstance(reason, WorkerStopping) and not self._job.spec.policy.idempotent:
+            return
         if self._interrupt is None or isinstance(reason, LeaseLost):
             self._interrupt = reason
             self._nudge()
@@ -263,9 +302,10 @@ class Run:
         """Why the attempt has to stop, if it has to."""
         return self._interrupt
 
-    def on_interrupt(self, nudge: Callable[[], object]) -> None:
-        """What wakes a function that may be waiting elsewhere than at a checkpoint."""
-        self._on_interrupt = nudge
+    def on_interrupt(self, nudge: Callable[[], object], met: Callable[[], object]) -> None:
+        """``nudge`` wakes a function that may be waiting elsewhere than at a checkpoint; ``met`` is
+        called where it has met the interrupt at one."""
+        self._on_interrupt, self._on_raise = nudge, met
         self._nudge()
 
     def _nudge(self) -> None:
@@ -275,21 +315,24 @@ class Run:
     def flush(self) -> None:
         """Writes what has changed. The keeper calls it ten times a second; a store that is away
         is no reason to stop: the next flush carries it all."""
+        with suppress(StoreUnavailable):
+            self._write(0)
+
+    def _write(self, patience: float) -> None:
         with self._writing:
             changes, flaws = self._snapshot()
-            if changes == self._written or isinstance(self._interrupt, LeaseLost):
+            news = _news(changes)
+            if news == self._written or isinstance(self._interrupt, LeaseLost):
                 return
             change = store.update(
                 self._job, lambda j: j.advanced(**changes), held=self._fence, flaws=flaws
             )
             try:
-                self._adopt(self._db.do(change))
-            except StoreUnavailable:
-                return
+                self._adopt(self._db.do(change, patience))
             except LeaseLost as lost:
                 self.interrupt(lost)
                 return
-            self._written = changes
+            self._written = news
             self.tally.written(flaws)
 
     def finish(self, ending: Callable[[Job], Job]) -> Job:
@@ -299,8 +342,10 @@ class Run:
         """
         with self._writing:
             changes, flaws = self._snapshot()
+            # the version we know may be older than the cancel that a renewal told us of
+            known = self.job_id if isinstance(self._interrupt, JobCancelled) else self._job
             change = store.update(
-                self._job, lambda j: ending(j.advanced(**changes)), held=self._fence, flaws=flaws
+                known, lambda j: ending(j.advanced(**changes)), held=self._fence, flaws=flaws
             )
             self._job = self._db.do(change, patience=LAST_WRITE)
             return self._job
@@ -324,13 +369,24 @@ class Run:
 
     def _snapshot(self) -> tuple[dict[str, Any], Flaws]:
         tallied, flaws = self.tally.snapshot()
-        done = self._done() if self._done is not None else self._progress.done
+        done = self._how_far()
         changes = {
             "message": self._message, "step": self._step, "counts": tallied.counts,
             "problems": tallied.problems, "marks": tallied.marks, "kept": self._kept,
             "progress": Progress(done, self._progress.total, self._eta(done)),
         }  # fmt: skip
         return changes, flaws
+
+    def _how_far(self) -> int:
+        if self._done is None:
+            return self._progress.done
+        try:
+            return self._done()
+        except Exception:
+            # the author's function, asked at a moment that doesn't suit it, mustn't keep the job
+            # from ending
+            log.warning("run.progress", job=self.job_id, exc_info=True)
+            return self._progress.done
 
     def _eta(self, done: int) -> Instant | None:
         elapsed, before = round((time.monotonic() - self._began) * 1000), self._begun_at
@@ -342,8 +398,14 @@ class Run:
     def _root(self) -> str:
         return self._job.spec.root or self._job.id
 
-    def _to_redo(self, job: Job) -> frozenset[str] | None:
+    def _to_redo(self, job: Job) -> frozenset[tuple[int, str]] | None:
         if job.spec.scope == "all" or job.spec.retry_of is None:
             return None
-        records = self._db.do(store.items(job.spec.retry_of, "failed"), patience=LAST_WRITE)
-        return frozenset(record_of(text).key for text in records)
+        found = self._db.do(store.items(job.spec.retry_of, "failed"), patience=LAST_WRITE)
+        return frozenset((record.loop, record.key) for record in map(record_of, found))
+
+
+def _news(changes: dict[str, Any]) -> dict[str, Any]:
+    """What is worth a write. An ETA moves by itself: it comes along, or a job that hangs would
+    seem to tell something."""
+    return {**changes, "progress": replace(changes["progress"], eta=None)}

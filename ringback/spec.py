@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ringback.estimate import Estimate
 
 Scope = Literal["all", "failed"]
+OnFailure = Literal["stop", "continue", "compensate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Policy:
     cancel_warning: str | None = None  #: what a cancel leaves, said before
     cancel_within: int = 30_000  #: a cancel that takes longer is shown, and may be forced
     receipt: Literal["pong", "seen"] = "pong"
+    on_failure: OnFailure | None = None  #: of pipelines: what a failed step means for the others
     grace_absent: int | None = None
     grace_present: int | None = None
 
@@ -52,7 +54,8 @@ class Spec:
     """What was asked for; never changes.
 
     ``unique``: names that only one unfinished job of the owner may bear. ``estimate``: how long
-    jobs of this type took lately.
+    jobs of this type took lately. ``parent``: the pipeline whose step this is; ``undoes``: the
+    step that this one is to undo.
     """
 
     id: str
@@ -66,3 +69,5 @@ class Spec:
     retry_of: str | None = None
     root: str | None = None  #: the first of a line of retries
     scope: Scope = "all"  #: of a retry: everything, or the failed items only
+    parent: str | None = None
+    undoes: str | None = None

@@ -39,7 +39,8 @@ SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
 REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
 SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
 CONFLICTS = 50  #: tries of one update before giving up; each conflict is somebody else's success
-DUE = ("lease", "retry", "doorbell", "notice", "deadline", "silence", "slow")
+DUE = ("lease", "retry", "doorbell", "notice", "deadline", "silence", "slow", "parent")
+STIR = 500  #: ms between two looks of a pipeline at its steps' progress
 RETRY = "retry "  #: begins the unique name of a job's retries
 JUST_NOW = 10_000  #: ms in which a second retry of a job is a double click
 
@@ -78,6 +79,7 @@ class Overdue:
     deadlines: tuple[str, ...]
     silent: tuple[str, ...]
     slow: tuple[str, ...]
+    pipelines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def submit(
     """Writes a new job, durably.
 
     Raises IdempotencyMismatch if the owner used the key for a job with another fingerprint, and
-    DuplicateWork if an unfinished job of the owner bears one of ``spec.unique``.
+    DuplicateWork if an unfinished job of the owner bears one of ``spec.unique``. Where a job has
+    this id, it is that one.
     """
     job = Job(spec=spec)
     reply = yield _commit(None, job, idempotency_key, fingerprint)
@@ -107,6 +110,8 @@ def submit(
         if reply[2].decode() != fingerprint:
             raise IdempotencyMismatch(idempotency_key or "", reply[1].decode())
         return Submitted((yield from load(reply[1].decode())), created=False)
+    if reply[0] == b"conflict":
+        return Submitted((yield from load(spec.id)), created=False)
     if reply[0] == b"held":
         raise DuplicateWork(reply[2].decode(), reply[1].decode())
     return Submitted(_stamped(job, reply), created=True)
@@ -199,6 +204,7 @@ def _commit(
 ) -> Call:
     user, partition = after.spec.owner.id, after.id[:2]
     policy, entry, when = after.spec.policy, entry_of(before, after), _when(after)
+    stirred, stirred_in = _stirred(before, after)
     facts = {
         "op": secrets.token_hex(8), "id": after.id, "owner": user, "type": after.spec.type,
         "expected": 0 if before is None else before.version,
@@ -214,6 +220,7 @@ def _commit(
         "emptied": before is not None and before.counts != Counts() == after.counts,
         "failed": len(flaws.failed), "failed_from": flaws.failed_from,
         "skipped_from": flaws.skipped_from,
+        "told": after.spec.parent is None, "stirred": stirred, "stirred_in": stirred_in,
     }  # fmt: skip
     return Call(
         "commit",
@@ -224,6 +231,7 @@ def _commit(
             # hashed: a user may choose the key, and must not choose another user's
             key(partition, "idempotency", user, _sha256(idempotency_key or "")),
             key(partition, "failed", after.id), key(partition, "skipped", after.id),
+            due_key(partition, "parent"),
             *(key(partition, *index) for index in when),
             *(_unique_key(user, name) for name in after.spec.unique if before is None),
         ),
@@ -234,8 +242,29 @@ def _commit(
             codec.encode_entry(entry) if entry else b"",
             *flaws.failed, *flaws.skipped,
         ),
-        durable=before is None or (after.state.terminal and not before.state.terminal),
+        durable=_is_promise(before, after),
     )  # fmt: skip
+
+
+def _is_promise(before: Job | None, after: Job) -> bool:
+    """Whether what others do from here on rests on the change: it must be on disk first."""
+    if before is None or (before.course is None and after.course is not None):
+        return True
+    return after.state.terminal and not before.state.terminal
+
+
+def _stirred(before: Job | None, after: Job) -> tuple[str, int]:
+    """The pipeline that somebody has to look after because of a change ("": none), and in how
+    many ms."""
+    if before is None:
+        return "", 0
+    if after.spec.parent is not None:
+        return after.spec.parent, STIR if before.state is after.state else 0
+    course = after.course
+    if course is None or (after.state.terminal and not course.active):
+        return "", 0
+    known = before.course is not None and before.course.expired == course.expired
+    return ("", 0) if known and before.state is after.state else (after.id, 0)
 
 
 def _least(unique: str) -> int:
@@ -267,7 +296,7 @@ def _when(job: Job) -> dict[tuple[str, ...], Instant | None]:
 
 
 def _silence(job: Job) -> Instant | None:
-    if job.state is State.RUNNING:
+    if job.state is State.RUNNING and job.course is None:
         return Instant(job.next_silence, "commit")
     if job.state is State.CANCELLING and job.cancel is not None and not job.cancel.late:
         return job.cancel.at.after(job.spec.policy.cancel_within)
@@ -289,7 +318,7 @@ def _at(moment: Instant | None) -> dict[str, Any] | bool:
 
 
 def _leased(job: Job) -> bool:
-    return job.state in (State.RUNNING, State.CANCELLING)
+    return job.course is None and job.state in (State.RUNNING, State.CANCELLING)
 
 
 def _stamped(job: Job, reply: Sequence[Any]) -> Job:

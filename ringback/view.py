@@ -8,6 +8,7 @@ from ringback.estimate import usually
 from ringback.failure import Failure
 from ringback.instant import duration
 from ringback.job import Job, Notice, Owner, Place, Problem, State
+from ringback.plan import Child, Course, Task
 
 JobView = dict[str, Any]
 
@@ -24,13 +25,14 @@ def view_of(job: Job) -> JobView:
         "title": spec.title,
         "state": job.state.value,
         "message": _message(job),
-        "promise": None if job.state.terminal else promise(job),
+        "promise": None if job.state.terminal or spec.parent else promise(job),
         "queue": _queue(job),
         "step": None if job.step is None else {
             "index": job.step.index, "count": job.step.count, "name": job.step.name},
         "progress": {
             "done": job.progress.done, "total": job.progress.total,
-            "unit": spec.policy.unit, "eta": job.progress.eta},
+            "unit": spec.policy.unit,
+            "eta": job.progress.eta if job.state is State.RUNNING else None},
         "counts": {
             "succeeded": job.counts.succeeded, "failed": job.counts.failed,
             "skipped": job.counts.skipped},
@@ -47,6 +49,8 @@ def view_of(job: Job) -> JobView:
         "stalled": bool(job.silent) or _cancels_late(job),
         "email": None if job.notice is None else _email(job.notice),
         "retry_of": spec.retry_of,
+        "parent": spec.parent,
+        "children": _children(job),
         "created_at": job.created_at,
         "started_at": job.started_at,
         "updated_at": job.updated_at,
@@ -93,16 +97,45 @@ def _cancels_late(job: Job) -> bool:
 
 def _can_cancel(job: Job) -> bool:
     waits_or_runs = _active(job) and job.state is not State.CANCELLING
-    return waits_or_runs and job.spec.policy.cancellable
+    return waits_or_runs and job.spec.policy.cancellable and job.spec.parent is None
 
 
 def _cancel_warning(job: Job) -> str | None:
-    if not _active(job) or not job.spec.policy.cancellable:
+    if not _active(job):
         return None
-    told = [job.spec.policy.cancel_warning or ""]
+    told = [job.spec.policy.cancel_warning or ""]  # or why it can't be cancelled
     if job.step is not None and not job.step.cancellable:
         told.append(f"“{job.step.name}” can't be interrupted; the job stops after it, or ends.")
     return " ".join(filter(None, told)) or None
+
+
+def _children(job: Job) -> list[JobView] | None:
+    if job.spec.policy.on_failure is None:
+        return None
+    return [] if job.course is None else _steps(job.course)
+
+
+def _steps(course: Course) -> list[JobView]:
+    """The steps in the plan's order (id and state null: not begun), then what undid some."""
+    steps = [_child(c, t) for c, t in zip(course.children, course.tasks, strict=True)]
+    return [*steps, *(_child(undo) for undo in course.undone if undo is not None)]
+
+
+def _child(child: Child | None, task: Task | None = None) -> JobView:
+    if child is None:
+        assert task is not None
+        child = Child(id="", type=task.type, title=task.title)
+    return {
+        "id": child.id or None, "type": child.type, "title": child.title,
+        "state": child.state.value if child.id else None, "message": child.message,
+        "counts": {
+            "succeeded": child.counts.succeeded, "failed": child.counts.failed,
+            "skipped": child.counts.skipped},
+        "attempt": {
+            "number": child.attempt, "max": child.attempts, "next_at": child.next_at,
+            "reason": child.reason},
+        "error": None if child.error is None else _failure(child.error),
+    }  # fmt: skip
 
 
 def _active(job: Job) -> bool:

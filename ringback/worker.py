@@ -48,6 +48,8 @@ class Declared:
         for thing in vars(module).values():
             if isinstance(thing, DeclaredJob):
                 self._add(self.jobs, thing.kind.name, thing)
+                if thing.undo is not None:
+                    self._add(self.jobs, thing.undo.kind.name, thing.undo)
             elif isinstance(thing, Actor):
                 self._add(self.actors, thing.name, thing)
 
@@ -79,10 +81,14 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     declared = collect(modules)
     floor.check(settings.store)
     db = Store(settings.store)
-    db.do(catalog.declare([declared.kind for declared in declared.jobs.values()]), patience=60)
+    offered = [job.kind for job in declared.jobs.values() if job.offered]
+    db.do(catalog.declare(offered), patience=60)
     keeper = Keeper(db, sorted(declared.jobs), settings.threads)
     broker = doorbell.new_broker(settings.broker)
-    attempts = Attempts(db, keeper, settings.defaults.data_dir, declared.jobs)
+    doorbells = doorbell.Doorbells(broker)
+    attempts = Attempts(
+        db, keeper, settings.defaults.data_dir, declared.jobs, lambda job: ring(doorbells, job)
+    )
     _declare_actors(broker, declared, attempts, settings, db)
     worker = dramatiq.Worker(broker, worker_threads=settings.threads, worker_timeout=POLL)
     worker.queue_prefetch = settings.threads  # a dead worker's prefetched rings are late rings
@@ -94,7 +100,7 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     keeper.drain()
     worker.stop(timeout=STOP_WITHIN)
     for job in attempts.handed_back:  # not earlier: this worker would hear the rings itself
-        ring(doorbell.Doorbells(broker), job)
+        ring(doorbells, job)
     keeper.stop()
     log.info("worker.stopped")
 

@@ -159,7 +159,7 @@ def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
         state=state,
         title=_short(view.get("title") or "Your job"),
         url=inert(url),
-        unit=_short(_section(view, "progress").get("unit") or "items"),
+        unit=_unit(view),
         counts=counts,
         not_attempted=idle,
         tally=_tally(counts, idle, spoken, state),
@@ -196,8 +196,17 @@ def _counts(view: View) -> dict[str, int]:
     return {end: int(counts.get(end) or 0) for end in ("succeeded", "failed", "skipped")}
 
 
+def _unit(view: View) -> str:
+    """What the counts count. A pipeline's progress is in steps, its counts are their items."""
+    if view.get("children") is not None:
+        return "items"
+    return _short(_section(view, "progress").get("unit") or "items")
+
+
 def _not_attempted(view: View, counts: Mapping[str, int]) -> int:
     """Items never reached; 0 if ``total`` is unknown or doesn't count items (bytes, say)."""
+    if view.get("children") is not None:
+        return 0
     progress, seen = _section(view, "progress"), sum(counts.values())
     total, done = progress.get("total"), progress.get("done")
     halted = view["state"] in ("failed", "cancelled")

@@ -7,18 +7,19 @@ up again if that one dies before it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import dramatiq
 import redis
 import structlog
 
-from ringback import census, store
+from ringback import advance, census, store
 from ringback.connection import Store
 from ringback.doorbell import MAIL_QUEUE, Doorbells, new_broker
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.job import Job, State
-from ringback.keys import partitions
+from ringback.keys import Call, partitions, plain
 from ringback.settings import Settings
 from tasks.queue import QueueNews
 from tasks.retention import Retention
@@ -43,8 +44,9 @@ class Supervisor:
 
     def _partition(self, partition: str) -> int:
         found = self._db.do(store.overdue(partition))
+        now = self._db.do(_store_time()) if found.deadlines else 0
         changes: list[tuple[tuple[str, ...], str, Callable[[Job], Job]]] = [
-            (found.deadlines, "deadline passed", _give_up),
+            (found.deadlines, "deadline passed", lambda job: _give_up(job, now)),
             (found.leases, "lease expired", _expire),
             (found.retries, "retry due", _again),
             (found.silent, "silent", Job.fell_silent),
@@ -53,6 +55,8 @@ class Supervisor:
         for jobs, why, change in changes:
             for job_id in jobs:
                 self._change(job_id, why, change)
+        for job_id in found.pipelines:
+            self._move_on(job_id)
         for job_id in found.doorbells:
             self._ring_again(job_id)
         if found.mail and self._doorbells.waiting(MAIL_QUEUE) < UNHEARD:
@@ -69,6 +73,11 @@ class Supervisor:
         if job.state is State.QUEUED:
             self._doorbells.job(job_id, job.spec.type)
 
+    def _move_on(self, job_id: str) -> None:
+        for job in self._db.do(advance.advance(job_id)):
+            log.info("supervisor.moved", job=job.id, why="its pipeline came to it", state="queued")
+            self._doorbells.job(job.id, job.spec.type)
+
     def _ring_again(self, job_id: str) -> None:
         try:
             job = self._db.do(store.load(job_id))
@@ -79,8 +88,14 @@ class Supervisor:
             self._doorbells.job(job_id, queue)
 
 
-def _give_up(job: Job) -> Job:
-    return job if job.state.terminal else job.deadline_passed()
+def _store_time() -> Generator[Call, Any, int]:
+    seconds, micros = yield plain("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _give_up(job: Job, now: int) -> Job:
+    # a worker may have claimed it since we looked: then it has another deadline, or none
+    return job.deadline_passed() if job.deadline and job.deadline.ms <= now else job
 
 
 def _expire(job: Job) -> Job:

@@ -8,8 +8,8 @@
 --         {'held', job id, name}                        unfinished work bears the unique name
 local JOB, FEED, ACTIVE, USER, HISTORY, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local OUTBOX, NOTICES, PRESENCE, IDEMPOTENCY = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local FAILED, SKIPPED = KEYS[11], KEYS[12]
-local INDEXES = 12  -- then come the indexes, and the unique names
+local FAILED, SKIPPED, PIPELINES = KEYS[11], KEYS[12], KEYS[13]
+local INDEXES = 13  -- then come the indexes, and the unique names
 local a = cjson.decode(ARGV[1])
 local spec, record, view, entry = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local ITEMS = 5  -- then come the failed and the skipped items
@@ -65,7 +65,7 @@ if not epoch then
   epoch = a.epoch
   redis.call('SET', EPOCH, epoch)
 end
-seq = redis.call('HINCRBY', USER, 'seq', 1)
+seq = a.told and redis.call('HINCRBY', USER, 'seq', 1) or 0
 record = splice(record, version, commit, due)
 view = splice(view, version, commit, due)
 ops = string.format('%s=%d:%d:%d:%d;', a.op, version, seq, commit, due) .. ops
@@ -83,13 +83,15 @@ if a.expected == 0 then
     redis.call('PEXPIRE', IDEMPOTENCY, a.fingerprint_ttl)
   end
 end
-redis.call('ZADD', FEED, seq, a.id)
-if a.active then redis.call('SADD', ACTIVE, a.id) else redis.call('SREM', ACTIVE, a.id) end
+if a.told then  -- a pipeline's step isn't: the user hears of it from the pipeline
+  redis.call('ZADD', FEED, seq, a.id)
+  if a.active then redis.call('SADD', ACTIVE, a.id) else redis.call('SREM', ACTIVE, a.id) end
+  redis.call(a.publish, a.channel, '42["job",' .. view .. ',"' .. epoch .. ':' .. seq .. '"]')
+end
 if entry ~= '' then
   redis.call('RPUSH', HISTORY, splice(entry, version, commit, due))
   redis.call('LTRIM', HISTORY, -200, -1)
 end
-redis.call(a.publish, a.channel, '42["job",' .. view .. ',"' .. epoch .. ':' .. seq .. '"]')
 
 -- items that failed or were skipped, one by one. Those that a lost reply hid from the worker come
 -- again, so the list's own length tells which are new.
@@ -109,7 +111,12 @@ local function index(key, when)
   redis.call('ZADD', key, when.ms + base, a.id)
 end
 for i, when in ipairs(a.when) do index(KEYS[INDEXES + i], when) end
-if a.notice then
+-- the pipeline to be looked after: sooner than it was to be, never later
+if a.stirred ~= '' then
+  local at, look = redis.call('ZSCORE', PIPELINES, a.stirred), commit + a.stirred_in
+  if not at or tonumber(at) > look then redis.call('ZADD', PIPELINES, look, a.stirred) end
+end
+if a.notice and a.told then
   index(OUTBOX, a.open_notice)
   refresh_notice(NOTICES, OUTBOX, USER, a.owner)
 end

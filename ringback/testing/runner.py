@@ -18,6 +18,7 @@ from ringback import store as operations
 from ringback.declare import DeclaredJob
 from ringback.files import File
 from ringback.job import Job, Owner, Scope, State
+from ringback.pipeline import DeclaredPipeline
 from ringback.submission import Defaults, Request
 from ringback.testing.fake import FakeStore
 from ringback.testing.outcome import Outcome
@@ -48,7 +49,13 @@ def run_job(
     ``raising=False`` it is handled as in production. Raises what ``submission.submit`` raises, and
     ValueError for an event that never came. Needs a thread without an event loop of its own where
     the job function is ``async``.
+
+    Pipelines aren't run here (TypeError): test their steps one by one, and the plan by calling
+    it, ``assert onboard(table="x") == sequence(…)``.
     """
+    if isinstance(declared, DeclaredPipeline):
+        name = declared.kind.name
+        raise TypeError(f"{name} is a pipeline: run its steps, and call it for its plan")
     db = store or FakeStore()
     db.do(catalog.declare([declared.kind]))
     given = _uploaded(db, declared, owner, params or {})
