@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format web web-check bench lock audit clean env-run env-dev node system
+.PHONY: help up demo test soak check format web web-check bench lock audit clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,9 @@ demo: env-run web ## the same, with jobs to look at
 
 test: system check web-check web ## all that CI runs
 	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+soak: env-dev web ## break things on purpose, more and longer than `test` does (docs/faults.md)
+	@$(WITH_NODE) FAULTS=long $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 check: env-dev ## linters, types, layers
 	$(BIN)/ruff check --quiet .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def shaky(run: Run, *, falls: list[str]) -> Result:
 
 
 @job("test.shaky_once", title="Shaky", idempotent=False)
-def shaky_once(run: Run) -> Result:
+def shaky_once(_: Run) -> Result:
     """Fails in a way that may pass, but can't be run again."""
     raise ExternalError("The bank didn't answer.")
 
@@ -206,3 +207,16 @@ def calls(run: Run, *, service: str) -> Result:
     with run.external(service, label="Stripe"):
         pass
     return run.result("Called")
+
+
+@job("test.talks", title="Talking", idempotent=True)
+def talks(run: Run, *, path: str) -> Result:
+    """Says something, then nothing, then something else, and so on until a file exists."""
+    said = itertools.cycle(("Reading the first part", "", "Reading the second part"))
+    for done in itertools.count():
+        if Path(path).exists():
+            break
+        run.message(next(said))
+        run.progress(done, 1000)
+        time.sleep(0.3)
+    return run.result("All is said")

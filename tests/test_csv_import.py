@@ -15,6 +15,7 @@ from ringback import files, store
 from ringback.attempt import Attempts
 from ringback.connection import Store
 from ringback.errors import WorkerStopping
+from ringback.external import Services
 from ringback.files import File, new_file_id, place
 from ringback.job import Job, Link, Owner, Progress, Spec, State
 from ringback.keeper import Keeper
@@ -154,7 +155,7 @@ def test_a_header_without_rows_fails_the_job(desk: Desk) -> None:
 def test_an_attempt_that_died_after_publishing_is_told_again_in_full(desk: Desk) -> None:
     job = desk.submitted(MIXED)
     claimed = desk.db.do(store.update(job, Job.claimed))
-    lost = Run(desk.db, claimed, desk.data_dir)
+    lost = Run(desk.db, claimed, desk.data_dir, Services(desk.db))
     file_id = str(job.spec.params["file"])
     import_csv(lost, file=desk.db.do(files.find(file_id, ANN.id, desk.data_dir)), **PARAMS)
     desk.db.do(store.update(claimed, Job.lease_expired))  # it never wrote how it ended
@@ -163,7 +164,7 @@ def test_an_attempt_that_died_after_publishing_is_told_again_in_full(desk: Desk)
     assert (told.attempt, told.state) == (2, State.PARTIAL)
     assert told.counts == lost.counts
     assert told.progress == Progress(8, 8)
-    assert told.problems == lost.tally.problems()
+    assert told.problems == lost.tally.snapshot()[0].problems
     assert links_of(told)[0].label == "Table customers: 1 row"
     assert len(desk.text_of(links_of(told)[1]).splitlines()) == 6
 
@@ -171,7 +172,7 @@ def test_an_attempt_that_died_after_publishing_is_told_again_in_full(desk: Desk)
 def test_a_stopping_worker_leaves_nothing_and_the_next_attempt_does_it_all(desk: Desk) -> None:
     job = desk.submitted(MIXED)
     claimed = desk.db.do(store.update(job, Job.claimed))
-    run = Run(desk.db, claimed, desk.data_dir)
+    run = Run(desk.db, claimed, desk.data_dir, Services(desk.db))
     run.interrupt(WorkerStopping())
     file_id = str(job.spec.params["file"])
     with pytest.raises(WorkerStopping):

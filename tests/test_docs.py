@@ -84,7 +84,7 @@ def test_the_tests_of_the_testing_page_pass(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-def test_the_job_of_the_jobs_page_does_what_the_page_says(tmp_path: Path) -> None:
+def test_the_job_of_the_jobs_page_does_what_the_page_says() -> None:
     example: dict[str, Any] = {"__name__": "subscriptions"}
     exec(compile(block("job", "docs/jobs.md"), "docs/jobs.md", "exec"), example)
     customers = ["ada@example.com", "bob", "cy@example.com"]

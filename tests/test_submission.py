@@ -17,7 +17,7 @@ from ringback.errors import FieldError, IdempotencyMismatch, InvalidParams, Unkn
 from ringback.files import File
 from ringback.job import Job, Owner
 from ringback.run import Run
-from ringback.submission import Defaults, Request, _title
+from ringback.submission import Defaults, Request, title_of
 
 ANN = Owner(id="ann", email="ann@example.com")
 
@@ -191,17 +191,17 @@ FILE = File(id="1", name="a.csv", size=3, content_type="text/csv", path=Path("/s
 )
 def test_a_title_reaches_params_and_nothing_behind_them(template: str, title: str) -> None:
     named = {"file": FILE, "table": "customers", "rows": [1]}
-    assert _title(template, named) == title
+    assert title_of(template, named) == title
 
 
 def test_words_of_the_user_are_no_template() -> None:
     named = {"table": "{file.name} {0.__class__} {", "file": FILE}
-    assert _title("Into {table}", named) == "Into {file.name} {0.__class__} {"
+    assert title_of("Into {table}", named) == "Into {file.name} {0.__class__} {"
 
 
 @given(st.text(max_size=400))
 def test_a_title_is_one_line_of_printable_text_of_bounded_length(table: str) -> None:
-    title = _title("Into {table}", {"table": table})
+    title = title_of("Into {table}", {"table": table})
     assert title.isprintable()
     assert "\n" not in title
     assert len(title) <= 200
@@ -211,5 +211,5 @@ def test_a_title_is_one_line_of_printable_text_of_bounded_length(table: str) -> 
 @pytest.mark.parametrize("value", [None, 5, 1.5, [1], {"a": 1}, "x"])
 def test_a_title_can_be_made_of_whatever_a_param_is(value: Any) -> None:
     plain = " ".join(str(value).split())
-    assert _title("{value:,}{missing:,}", {"value": value}) == plain
-    assert _title("{value:%Y}", {"value": "x"}) == "x"
+    assert title_of("{value:,}{missing:,}", {"value": value}) == plain
+    assert title_of("{value:%Y}", {"value": "x"}) == "x"

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from gateway.auth import Tokens
-from ringback.job import NO_ADDRESS, Owner
+from ringback.job import Owner
+from ringback.notice import NO_ADDRESS
 from tests.e2e.client import Client, rest
 from tests.e2e.look import ended, notice_of, story
 from tests.rig import Rig, free_port, until

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ringback.job import SEEN, State
+from ringback.job import State
+from ringback.notice import SEEN
 from tests.e2e.client import Client, rest
 from tests.e2e.look import ended, notice_of, reached
 from tests.rig import Rig

@@ -10,7 +10,8 @@ import redis
 
 from gateway.session import new_pid
 from ringback import store
-from ringback.job import SEEN, Job
+from ringback.job import Job
+from ringback.notice import SEEN
 from tests.e2e.client import Client
 from tests.e2e.look import ended, notice_of
 from tests.rig import Process, Rig, free_port, new_spec, until
