@@ -11,7 +11,7 @@ from bench.figures import Figure
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
 from gateway.session import Resume, Session
-from ringback import codec, store
+from ringback import codec, feeds, store
 from ringback.connection import AsyncStore, Store, request
 from ringback.job import Job, Owner
 from ringback.keys import Call, channel_of
@@ -76,7 +76,7 @@ async def _settled(queue: SendQueue) -> None:
 
 def _frames(db: Store, count: int) -> list[str]:
     """The user's next frames, numbered on from the feed."""
-    feed = db.do(store.feed(USER))
+    feed = db.do(feeds.read(USER))
     view = feed.views[0].decode()
     return [f'42["job",{view},"{feed.epoch}:{feed.seq + n}"]' for n in range(1, count + 1)]
 

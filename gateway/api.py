@@ -13,7 +13,7 @@ from gateway.control import Controls
 from gateway.hub import Hub
 from gateway.problems import bad_request, unavailable
 from gateway.submit import Submissions
-from ringback import catalog, store
+from ringback import catalog, feeds, store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.job import RECORDED, Outcome
@@ -76,7 +76,7 @@ class Api:
         user = self.identify(request).owner.id
         limit = _number(request, "limit", PAGE, 1, LARGEST_PAGE)
         before = _number(request, "before", 0, 0, 1 << 53)
-        page = await self._db.do(store.page(user, before or None, limit))
+        page = await self._db.do(feeds.page(user, before or None, limit))
         following = page[-1][0] if len(page) == limit else None
         views = b",".join(view for _, view in page)
         return json(b'{"jobs":[%b],"next":%b}' % (views, orjson.dumps(following)))

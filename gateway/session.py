@@ -15,11 +15,11 @@ from gateway.background import spawn
 from gateway.frame import Proof, cursor_of, job_frame, jobs_frame, split
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
-from ringback import store
+from ringback import feeds, store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.feeds import Feed
 from ringback.job import Owner
-from ringback.store import Feed
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class Session:
         self._queue.proving = not resume.explicit
         await self._hub.join(self.user, self)
         recover = resume.offset if owns_pid(self.user, resume.pid) else None
-        feed = await self._db.do(store.feed(self.user, recover or resume.since))
+        feed = await self._db.do(feeds.read(self.user, recover or resume.since))
         if recover and not feed.reset and resume.pid:
             self.pid, self._cursor = resume.pid, recover
         self._prelude = (feed, bool(recover) and not feed.reset)
@@ -131,7 +131,7 @@ class Session:
 
     async def _catch_up(self) -> None:
         try:
-            feed = await self._db.do(store.feed(self.user, self._cursor), PATIENCE)
+            feed = await self._db.do(feeds.read(self.user, self._cursor), PATIENCE)
         except StoreUnavailable:
             self._cut()  # the client comes back by itself, perhaps to a node with a store
             return

@@ -36,7 +36,7 @@ from ringback.run import Run
 COMPLETE = (State.SUCCEEDED, State.PARTIAL)
 SPREAD = 3_000  #: ms over which jobs that waited for a service come back
 LONGEST_WAIT = 86_400  #: seconds for which a service may put off the next attempt
-CLAIM_PATIENCE = 5.0  #: seconds; a claim whose reply was lost must not cost an attempt
+CLAIM_PATIENCE = 15.0  #: seconds, a lease; a claim whose reply was lost must not cost an attempt
 
 log = structlog.get_logger(__name__)
 

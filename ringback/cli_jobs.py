@@ -7,7 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from ringback import control, show, store
+from ringback import control, feeds, show, store
 from ringback.cli_base import DEMO, User, audited, checked_id, console, new_store, user_id, who
 from ringback.client import ring
 from ringback.codec import view_json
@@ -22,7 +22,7 @@ app = typer.Typer(help="Look at jobs, stop them, do them again.", no_args_is_hel
 @app.command("list")
 def list_jobs(user: User = DEMO, limit: Annotated[int, typer.Option(min=1, max=500)] = 20) -> None:
     """A user's jobs, last changed first."""
-    page = new_store().do(store.page(user_id(user), None, limit))
+    page = new_store().do(feeds.page(user_id(user), None, limit))
     show.table([orjson.loads(view) for _, view in page], console)
 
 

@@ -16,7 +16,7 @@ from ringback.catalog import JobType
 from ringback.errors import FieldError, InvalidParams
 from ringback.files import File
 from ringback.job import Policy
-from ringback.plan import Task
+from ringback.plan import Task, undo_of
 from ringback.submission import FILE_FORMAT
 
 JobFunction = Callable[..., Any]
@@ -101,11 +101,6 @@ class DeclaredJob:
         )  # fmt: skip
         self.undo = DeclaredJob(kind, function, offered=False)
         return self.undo
-
-
-def undo_of(job_type: str) -> str:
-    """The type of the jobs that undo those of a type."""
-    return f"{job_type}.undo"
 
 
 def job(

@@ -39,9 +39,10 @@ def not_started(waited: int, ref: str) -> Failure:
     )
 
 
-def timed_out(limit: int, done: str, last: Failure | None, ref: str) -> Failure:
-    """The job took longer than ``limit`` ms; ``done``: what was finished by then ("80 rows")."""
-    why = f" Before that: {last.message}" if last else ""
+def timed_out(limit: int, done: str, before: str | None, ref: str) -> Failure:
+    """The job took longer than ``limit`` ms; ``done``: what was finished by then ("80 rows");
+    ``before``: what it waited for."""
+    why = f" Before that: {before}" if before else ""
     kept = f"{done} were done by then and are kept. " if done else ""
     return Failure(
         code="timeout",

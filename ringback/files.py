@@ -55,10 +55,11 @@ def place(data_dir: Path, file_id: str) -> Path:
     return data_dir / "files" / file_id[:2] / file_id
 
 
-def record(owner: str, file: File) -> Generator[Call, Any, None]:
-    """Makes the file known, durably, to its owner alone."""
+def record(owner: str, file: File, job: str | None = None) -> Generator[Call, Any, None]:
+    """Makes the file known, durably, to its owner alone; ``job`` made it, if one did."""
     fields = {
         "owner": owner, "name": file.name, "size": file.size, "content_type": file.content_type,
+        "job": job,
     }  # fmt: skip
     where = key(file.id[:2], "file", file.id)
     yield Call("", (where,), ("SET", where, orjson.dumps(fields)), durable=True)
@@ -70,9 +71,15 @@ def find(file_id: str, owner: str, data_dir: Path) -> Generator[Call, Any, File]
     fields = orjson.loads(found) if found else {}
     if fields.pop("owner", None) != owner:
         raise FileNotFound(file_id)
+    fields.pop("job", None)
     return File(id=file_id, path=place(data_dir, file_id), **fields)
 
 
-def forget(file_id: str) -> Generator[Call, Any, None]:
-    """Nobody finds the file any more."""
-    yield plain("DEL", key(file_id[:2], "file", file_id))
+def forget(file_id: str, job: str) -> Generator[Call, Any, bool]:
+    """Nobody finds the file any more; False for one that another job made, or a user uploaded."""
+    where = key(file_id[:2], "file", file_id)
+    found = yield plain("GET", where)
+    if found is None or orjson.loads(found).get("job") != job:
+        return False
+    yield plain("DEL", where)
+    return True

@@ -184,9 +184,7 @@ class Job:
         return self._claimed()
 
     def _emptied(self) -> Job:
-        return replace(
-            self, progress=NO_PROGRESS, counts=NO_COUNTS, problems=(), marks=(), kept=""
-        )
+        return replace(self, progress=NO_PROGRESS, counts=NO_COUNTS, problems=(), marks=(), kept="")
 
     def _claimed(self) -> Job:
         return self._to(
@@ -275,11 +273,18 @@ class Job:
 
     def _what_was_done(self) -> str:
         if self.kept or not self.counts.seen:
-            return self.kept or "Stopped before anything was done."
+            return self.kept or self._where_it_was()
         told = ((self.counts.failed, "failed"), (self.counts.skipped, "skipped"))
         apart = ", ".join(f"{count:,} {outcome}" for count, outcome in told if count)
         seen = f"Stopped after {self.counts.seen:,} {self.spec.policy.unit}"
         return f"{seen} ({apart}); what was done is kept." if apart else f"{seen}, which are kept."
+
+    def _where_it_was(self) -> str:
+        if self.progress.done:
+            return f"Stopped after {self.progress.done:,} {self.spec.policy.unit}."
+        if self.step is not None:
+            return f"Stopped during “{self.step.name}”."
+        return "Stopped before its end."
 
     # -- anybody's transitions
 
@@ -341,8 +346,10 @@ class Job:
         policy = self.spec.policy
         if self.started_at is None:
             return self.failed(not_started(policy.start_within, self.id))
-        seen = f"{self.counts.seen:,} {policy.unit}" if self.counts.seen else ""
-        return self.failed(timed_out(policy.timeout or 0, seen, self.error, self.id))
+        kept = policy.resume and self.counts.seen
+        seen = f"{self.counts.seen:,} {policy.unit}" if kept else ""
+        before = self.reason if self.state is State.RETRYING else None
+        return self.failed(timed_out(policy.timeout or 0, seen, before, self.id))
 
     def _expired(self, course: Course) -> Job:
         if course.expired is not None:

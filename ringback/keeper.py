@@ -111,6 +111,8 @@ class Keeper:
         except (StoreUnavailable, RedisError) as error:
             log.warning("keeper.renew", reason=str(error))
             return
+        for run in runs.values():
+            run.renewed()
         for job_id in lost:
             runs[job_id].interrupt(LeaseLost(job_id))
         for job_id in cancelled:

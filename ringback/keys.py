@@ -64,13 +64,6 @@ def new_job_id(user: str) -> str:
     return f"{partition_of(user)}-{uuid7()}"
 
 
-def child_id(parent: str, name: str) -> str:
-    """The id of a pipeline's job: always the same for the same name, in the pipeline's slot and
-    of its time, so that submitting it again finds it."""
-    digits = hashlib.sha256(f"{parent}/{name}".encode()).hexdigest()
-    return f"{parent[:17]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
-
-
 def is_job_id(text: object) -> TypeGuard[str]:
     """Whether ``text`` has the form of a job's id; asked before anything from outside is looked
     up."""

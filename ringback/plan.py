@@ -6,7 +6,8 @@ often, gets the same answer for the same facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -94,9 +95,22 @@ class Part(NamedTuple):
     undo: bool = False
 
 
+def child_id(parent: str, number: int, job_type: str) -> str:
+    """The id of a step's job: always the same, in the pipeline's slot and of its time, so that
+    submitting it again finds it."""
+    digits = hashlib.sha256(f"{parent}/{number}:{job_type}".encode()).hexdigest()
+    return f"{parent[:17]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
+
+
+def undo_of(job_type: str) -> str:
+    """The type of the jobs that undo those of a type."""
+    return f"{job_type}.undo"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """A step's job as its pipeline last saw it."""
+    """A step's job as its pipeline last saw it; ``version`` 0: it was decided on, and may not be
+    submitted yet."""
 
     id: str
     type: str
@@ -134,16 +148,11 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What is to be done now: jobs to submit, jobs to stop; ``over``: nothing, ever again."""
+    """What comes next: jobs to begin, jobs to stop; ``over``: nothing, ever again."""
 
     start: tuple[Part, ...] = ()
     stop: tuple[Part, ...] = ()
     over: bool = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether it is nobody's turn but the running jobs'."""
-        return not (self.start or self.stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +226,16 @@ class Course:
             children=_newest(self.children, {p.number: c for p, c in news.items() if not p.undo}),
             undone=_newest(self.undone, {p.number: c for p, c in news.items() if p.undo}),
         )
+
+    def begun(self, parts: Iterable[Part], pipeline: str) -> Course:
+        """With jobs decided on for parts that had none."""
+        return self.told({part: self._decided(part, pipeline) for part in parts})
+
+    def _decided(self, part: Part, pipeline: str) -> Child:
+        task = self.tasks[part.number]
+        kind = undo_of(task.type) if part.undo else task.type
+        title = f"Undoing “{task.title}”" if part.undo else task.title
+        return Child(id=child_id(pipeline, part.number, kind), type=kind, title=title)
 
     # -- what comes next
 

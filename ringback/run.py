@@ -36,13 +36,14 @@ from ringback.files import File
 from ringback.instant import NOW, Instant
 from ringback.item import Item, Key
 from ringback.job import Counts, Job, Link, Owner, Progress, Result, State, Step
-from ringback.store import Flaws
+from ringback.store import LEASE, Flaws
 from ringback.tally import ItemRecord, Tally, record_of
 
 T = TypeVar("T")
 Source = Iterable[T] | Callable[[int], Iterable[T]]
 AsyncSource = AsyncIterable[T] | Callable[[int], AsyncIterable[T]]
 
+CONFIRM_AGAIN = 1.0  #: seconds between two questions to a store that doesn't answer
 LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
 FORGOTTEN = "Which items failed is no longer known: the job that this one retries was deleted."
 ALL_AGAIN = "Nothing was done. Submit a new job for all of them."
@@ -75,6 +76,7 @@ class Run:
         self._progress = job.progress
         self._kept = job.kept
         self._looping = False
+        self._renewed_at = time.monotonic()
         self._interrupt: Interrupted | None = None
         self._on_interrupt: Callable[[], object] | None = None
         self._on_raise: Callable[[], object] | None = None
@@ -140,7 +142,8 @@ class Run:
         self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
         self._message = name
         if not cancellable:  # the last moment to hear of a cancel, and to say that it is
-            self.flush()
+            with suppress(StoreUnavailable):
+                self._write(0)
             self.checkpoint()
         self._cancellable = cancellable
         try:
@@ -242,7 +245,10 @@ class Run:
             yield record_of(text)
 
     def recount(self, *, succeeded: int, failed: int, skipped: int) -> None:
-        """Replaces the counts, where an earlier attempt is found to have done the work."""
+        """Replaces the counts, where an earlier attempt is found to have done the work: for job
+        types with ``resume=False``, whose attempts don't go on from each other's counts."""
+        if self._job.spec.policy.resume:
+            raise RuntimeError("run.recount is for job types with resume=False")
         self.checkpoint()
         self.tally.recount(Counts(succeeded, failed, skipped))
 
@@ -272,7 +278,7 @@ class Run:
         size = path.stat().st_size
         shutil.move(path, target)
         file = File(id=file_id, name=whole(name), size=size, content_type=content_type, path=target)
-        self._db.do(files.record(self.owner.id, file), patience=LAST_WRITE)
+        self._db.do(files.record(self.owner.id, file, self.job_id), patience=LAST_WRITE)
         return Link(label, file.url)
 
     def result(self, summary: str, links: Sequence[Link] = ()) -> Result:
@@ -283,10 +289,25 @@ class Run:
 
     def checkpoint(self) -> None:
         """Raises ``Interrupted`` if the attempt has to stop; costs next to nothing."""
+        if time.monotonic() - self._renewed_at > LEASE / 1000:
+            self._confirm()
         if self._interrupt is not None and self._may_stop():
             if self._on_raise is not None:
                 self._on_raise()
             raise self._interrupt
+
+    def renewed(self) -> None:
+        """The store has just extended the lease."""
+        self._renewed_at = time.monotonic()
+
+    def _confirm(self) -> None:
+        # asleep past the lease: another attempt may be at it, and the keeper may not know yet
+        self._renewed_at += CONFIRM_AGAIN
+        with suppress(StoreUnavailable):
+            lost, _ = self._db.do(store.renew(self.job_id[:2], [self.lease()]))
+            self.renewed()
+            if lost:
+                self.interrupt(LeaseLost(self.job_id))
 
     def interrupt(self, reason: Interrupted) -> None:
         """Asks the function to stop at its next checkpoint. A lost lease outranks the others; a
@@ -315,25 +336,33 @@ class Run:
     def flush(self) -> None:
         """Writes what has changed. The keeper calls it ten times a second; a store that is away
         is no reason to stop: the next flush carries it all."""
-        with suppress(StoreUnavailable):
-            self._write(0)
+        if not self._writing.acquire(blocking=False):
+            return  # the function writes its end and waits for the store: others are to be kept
+        try:
+            with suppress(StoreUnavailable):
+                self._put(0)
+        finally:
+            self._writing.release()
 
     def _write(self, patience: float) -> None:
         with self._writing:
-            changes, flaws = self._snapshot()
-            news = _news(changes)
-            if news == self._written or isinstance(self._interrupt, LeaseLost):
-                return
-            change = store.update(
-                self._job, lambda j: j.advanced(**changes), held=self._fence, flaws=flaws
-            )
-            try:
-                self._adopt(self._db.do(change, patience))
-            except LeaseLost as lost:
-                self.interrupt(lost)
-                return
-            self._written = news
-            self.tally.written(flaws)
+            self._put(patience)
+
+    def _put(self, patience: float) -> None:
+        changes, flaws = self._snapshot()
+        news = _news(changes)
+        if news == self._written or isinstance(self._interrupt, LeaseLost):
+            return
+        change = store.update(
+            self._job, lambda j: j.advanced(**changes), held=self._fence, flaws=flaws
+        )
+        try:
+            self._adopt(self._db.do(change, patience))
+        except LeaseLost as lost:
+            self.interrupt(lost)
+            return
+        self._written = news
+        self.tally.written(flaws)
 
     def finish(self, ending: Callable[[Job], Job]) -> Job:
         """Writes how the attempt ended, however long the store is away (up to ten minutes).

@@ -52,12 +52,18 @@ def next_of(job: Job) -> Next:
 
 
 def moved(job: Job, news: News) -> Job:
-    """The pipeline's job after news of its steps, ended where that was the last; no change where
-    nothing is new."""
+    """The pipeline's job after news of its steps, with what is to begin next decided on, or ended
+    where that was the last; no change where nothing is new.
+
+    This is the decision: jobs are submitted once it is written, and nobody else can have decided
+    otherwise then.
+    """
     if job.course is None or job.state.terminal:
         return job
     course = job.course.told(news)
-    if next_of(replace(job, course=course)).over:
+    todo = next_of(replace(job, course=course))
+    course = course.begun(todo.start, job.id)
+    if todo.over:
         end = Ending.of(job, course)
         whole = replace(job, **_shown(course))
         return whole.concluded(end.state(), Result(end.summary(), end.links), end.error())

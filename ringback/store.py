@@ -27,6 +27,7 @@ from ringback.errors import (
     LeaseLost,
     StoreUnavailable,
 )
+from ringback.feeds import feed_keys
 from ringback.history import entry_of
 from ringback.instant import Instant
 from ringback.job import ACTIVE, RECORDED, Counts, Job, Outcome, Spec, State
@@ -35,29 +36,12 @@ from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of,
 LEASE = 15_000  #: ms that an attempt may stay silent
 RERING = 10_000  #: ms after which a queued job's doorbell is rung again
 IDEMPOTENCY_TTL = 86_400_000  #: ms that an Idempotency-Key is remembered
-SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
-REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
-SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
 CONFLICTS = 50  #: tries of one update before giving up; each conflict is somebody else's success
 DUE = ("lease", "retry", "doorbell", "notice", "deadline", "silence", "slow", "parent")
+MOVING = {("due", "lease"), ("due", "silence"), ("due", "slow")}  #: move without a new state
 STIR = 500  #: ms between two looks of a pipeline at its steps' progress
 RETRY = "retry "  #: begins the unique name of a job's retries
 JUST_NOW = 10_000  #: ms in which a second retry of a job is a double click
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """Views of a user's jobs and the cursor after them; ``reset``: replace all, don't merge."""
-
-    epoch: str
-    seq: int
-    views: tuple[bytes, ...]
-    reset: bool
-
-    @property
-    def cursor(self) -> str:
-        """``"<epoch>:<seq>"``."""
-        return f"{self.epoch}:{self.seq}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +187,7 @@ def _commit(
     flaws: Flaws = Flaws(),
 ) -> Call:
     user, partition = after.spec.owner.id, after.id[:2]
-    policy, entry, when = after.spec.policy, entry_of(before, after), _when(after)
+    policy, entry, when = after.spec.policy, entry_of(before, after), _moved(before, after)
     stirred, stirred_in = _stirred(before, after)
     facts = {
         "op": secrets.token_hex(8), "id": after.id, "owner": user, "type": after.spec.type,
@@ -225,7 +209,7 @@ def _commit(
     return Call(
         "commit",
         (
-            job_key(after.id), *_feed_keys(user), key(partition, "history", after.id),
+            job_key(after.id), *feed_keys(user), key(partition, "history", after.id),
             key(partition, "epoch"), key(partition, "outbox", user),
             due_key(partition, "notice"), key(partition, "presence", user),
             # hashed: a user may choose the key, and must not choose another user's
@@ -277,6 +261,14 @@ def _unique_key(user: str, name: str) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _moved(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | None]:
+    """The indexes that a change may have moved the job in: progress is frequent, and moves few."""
+    when = _when(after)
+    if before is None or before.state is not after.state or after.course is not None:
+        return when
+    return {index: moment for index, moment in when.items() if index in MOVING}
 
 
 def _when(job: Job) -> dict[tuple[str, ...], Instant | None]:
@@ -338,63 +330,6 @@ def _stamped(job: Job, reply: Sequence[Any]) -> Job:
         cancel=job.cancel and replace(
             job.cancel, at=job.cancel.at.resolved(commit=commit, notice=due)),
     )  # fmt: skip
-
-
-# -- the feed
-
-
-def feed(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
-    """What a client needs that has everything up to the cursor ``since``.
-
-    Without one, or where it is from a lost store or too far back: active jobs and the 50 most
-    recent ones, ``reset``. Bounded work however long the client was gone.
-    """
-    epoch, _, position = (since or "").partition(":")
-    if position.isdecimal() and len(position) <= SEQ_DIGITS:
-        reply = yield _feed_call(user, int(position), REPLAY)
-        if reply[0] == b"feed" and reply[1].decode() == epoch:
-            return _feed(reply, reset=False)
-    return _feed((yield _feed_call(user, -1, SNAPSHOT)), reset=True)
-
-
-def page(
-    user: str, before: int | None, limit: int
-) -> Generator[Call, Any, list[tuple[int, bytes]]]:
-    """(seq, view) of a user's jobs, newest change first, below the position ``before``."""
-    partition = partition_of(user)
-    top = "+inf" if before is None else f"({before}"
-    found = yield plain(
-        "ZRANGE", key(partition, "feed", user), top, "-inf", "BYSCORE", "REV",
-        "LIMIT", 0, limit, "WITHSCORES",
-    )  # fmt: skip
-    jobs = []
-    for job_id, seq in found:
-        view = yield plain("HGET", job_key(job_id.decode()), "view")
-        if view is not None:
-            jobs.append((int(seq), bytes(view)))
-    return jobs
-
-
-def _feed_call(user: str, since: int, limit: int) -> Call:
-    partition = partition_of(user)
-    return Call(
-        "feed",
-        (*_feed_keys(user), key(partition, "epoch")),
-        (secrets.token_hex(4), since, limit, key(partition, "job", "")),
-    )
-
-
-def _feed_keys(user: str) -> tuple[str, str, str]:
-    partition = partition_of(user)
-    return (
-        key(partition, "feed", user),
-        key(partition, "active", user),
-        key(partition, "user", user),
-    )
-
-
-def _feed(reply: Sequence[Any], *, reset: bool) -> Feed:
-    return Feed(reply[1].decode(), reply[2], tuple(reply[3:]), reset)
 
 
 # -- leases and what is overdue

@@ -41,14 +41,12 @@ class Retention:
             job = self._db.do(store.load(job_id))
         except JobNotFound:
             return False
-        if not self._db.do(store.forget(job)):
-            return False
+        # the files first: who dies in between leaves a job whose links are dead, for one sweep
         self._delete_files(job)
-        return True
+        return self._db.do(store.forget(job))
 
     def _delete_files(self, job: Job) -> None:
         for link in job.result.links if job.result is not None else ():
             file_id = files.id_of(link.url)
-            if file_id is not None:
-                self._db.do(files.forget(file_id))
+            if file_id is not None and self._db.do(files.forget(file_id, job.id)):
                 files.place(self._data_dir, file_id).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ up again if that one dies before it is done.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 TICK = 0.5  #: seconds between two looks
 UNHEARD = 1_000  #: rings that may pile up in a queue while nobody hears them
+SPARED = 6.0  #: seconds after an outage of the store in which each living worker renews its leases
 SWEEP = 60_000  #: ms between two looks for what was kept long enough
 
 
@@ -37,6 +39,11 @@ class Supervisor:
     def __init__(self, db: Store, doorbells: Doorbells) -> None:
         self._db = db
         self._doorbells = doorbells
+        self._spared_until = 0.0
+
+    def spare_leases(self) -> None:
+        """The store was away: leases that ran out meanwhile say nothing about their workers."""
+        self._spared_until = time.monotonic() + SPARED
 
     def look(self) -> int:
         """Handles all that is overdue now; how many pieces there were."""
@@ -47,7 +54,7 @@ class Supervisor:
         now = self._db.do(_store_time()) if found.deadlines else 0
         changes: list[tuple[tuple[str, ...], str, Callable[[Job], Job]]] = [
             (found.deadlines, "deadline passed", lambda job: _give_up(job, now)),
-            (found.leases, "lease expired", _expire),
+            (self._lapsed(found), "lease expired", _expire),
             (found.retries, "retry due", _again),
             (found.silent, "silent", Job.fell_silent),
             (found.slow, "longer than usual", Job.took_long),
@@ -63,6 +70,10 @@ class Supervisor:
             for user in found.mail:
                 self._doorbells.mail(user)
         return sum(len(jobs) for jobs, _, _ in changes) + len(found.doorbells) + len(found.mail)
+
+    def _lapsed(self, found: store.Overdue) -> tuple[str, ...]:
+        # spared ones come up again when they aren't hidden any more, unless they were renewed
+        return () if time.monotonic() < self._spared_until else found.leases
 
     def _change(self, job_id: str, why: str, change: Callable[[Job], Job]) -> None:
         try:
@@ -121,3 +132,4 @@ def supervise(settings: Settings, stopped: Callable[[float], bool]) -> None:
                 retention.sweep()
         except (StoreUnavailable, redis.RedisError, dramatiq.BrokerConnectionError) as error:
             log.warning("supervisor.waits", reason=str(error))
+            supervisor.spare_leases()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback import control, store
+from ringback import control, feeds, store
 from ringback.advance import advance
 from ringback.connection import Store
-from ringback.errors import JobNotFound, PartOfPipeline
+from ringback.errors import JobEnded, JobNotFound, PartOfPipeline
 from ringback.job import Counts, Job, Place, State
-from ringback.keys import Call, child_id, is_job_id, key, new_job_id
+from ringback.keys import Call, is_job_id, key, new_job_id
 from ringback.notice import WITH_PIPELINE
-from ringback.plan import Course, Part, Plan, Task, parallel, sequence
+from ringback.plan import Course, Part, Plan, Task, child_id, parallel, sequence
 from ringback.spec import OnFailure, Policy
 from ringback.testing import FakeStore
 from tests.eye import BROKE, DONE, P, ask, due, listening, now, send, submitted
@@ -103,7 +104,7 @@ class Look:
 
 def test_a_steps_job_is_its_owners_and_nobody_is_told_of_it(db: Store) -> None:
     job = planned(db)
-    cursor = db.do(store.feed("ann")).cursor
+    cursor = db.do(feeds.read("ann")).cursor
     with listening(db, "ann") as heard:
         (child,) = db.do(advance(job.id))
         ended = end(db, child)
@@ -112,8 +113,8 @@ def test_a_steps_job_is_its_owners_and_nobody_is_told_of_it(db: Store) -> None:
     assert (ended.notice.state, ended.notice.reason) == ("skipped", WITH_PIPELINE)
     assert ended.spec.parent == job.id
     assert (ended.scopes, ended.dead) == ((), False)
-    assert db.do(store.feed("ann", cursor)).views == (db.do(store.load_view(job.id, "ann")),)
-    assert _ids(db.do(store.feed("ann")).views) == [job.id]
+    assert db.do(feeds.read("ann", cursor)).views == (db.do(store.load_view(job.id, "ann")),)
+    assert _ids(db.do(feeds.read("ann")).views) == [job.id]
     assert ask(db, "ZRANGE", key(P, "outbox", "ann"), 0, -1) == []
     view = orjson.loads(db.do(store.load_view(child.id, "ann")))
     assert (view["parent"], view["can"]) == (job.id, {"cancel": False, "retry": []})
@@ -131,8 +132,8 @@ def _ids(views: tuple[bytes, ...]) -> list[str]:
 
 def test_the_id_of_a_step_follows_from_its_pipeline_and_lies_in_its_slot() -> None:
     job = new_job_id("ann")
-    first, second = child_id(job, "0:t"), child_id(job, "1:t")
-    assert first == child_id(job, "0:t") != second
+    first, second = child_id(job, 0, "t"), child_id(job, 1, "t")
+    assert first == child_id(job, 0, "t") != second
     assert is_job_id(first)
     assert first[:17] == job[:17]
 
@@ -285,6 +286,34 @@ def test_looks_that_cross_each_other_do_everything_once(turns: list[int], ends: 
     assert len(ask(db, "KEYS", key(P, "job", "*"))) == len(known) + 1
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=60))
+def test_nothing_begins_after_a_cancel_however_looks_cross_each_other(turns: list[int]) -> None:
+    db = FakeStore()
+    job = planned(db, sequence(parallel(A, C), B, A), "compensate")
+    looks = [Look(db, job), Look(db, job)]
+    for turn in [*turns, 3]:
+        if turn == 2:
+            _ended_one(db, job)
+        elif turn == 3:
+            with suppress(JobEnded):
+                db.do(control.cancel(job.id, "ann"))
+        else:
+            looks[turn] = Look(db, job) if looks[turn].over else looks[turn]
+            looks[turn].step()
+    ended = _run_to_end(db, job)
+    for look in looks:
+        while not look.over:
+            look.step()
+    assert db.do(store.load(job.id)) == ended
+    assert ended.course is not None
+    assert ended.course.active == ()
+    assert ask(db, "ZRANGE", key(P, "queued"), 0, -1) == []
+    known = [c for c in (*ended.course.children, *ended.course.undone) if c is not None]
+    assert all(db.do(store.load(c.id)).state is c.state for c in known)
+    assert len(ask(db, "KEYS", key(P, "job", "*"))) == len(known) + 1
+
+
 def _ended_one(db: Store, job: Job) -> bool:
     """Ends the first job that waits, whether or not its pipeline knows of it."""
     waiting = ask(db, "ZRANGE", key(P, "queued"), 0, 0)
@@ -293,6 +322,26 @@ def _ended_one(db: Store, job: Job) -> bool:
         end(db, child, failing if child.spec.title == "b" else lambda j: j.ended(DONE))
     assert job.id.encode() not in waiting
     return bool(waiting)
+
+
+def test_a_step_that_another_look_decided_on_never_begins_after_the_pipelines_end() -> None:
+    """Whoever was about to submit it, and died or came late."""
+    for late in (False, True):
+        db = FakeStore()
+        job = planned(db, sequence(A, B))
+        end(db, db.do(advance(job.id))[0])
+        slow = Look(db, job)
+        second = child_id(job.id, 1, "t")
+        while not (slow.call.script == "commit" and second.encode() in slow.call.args[0]):
+            slow.step()  # up to its submission
+        db.do(control.cancel(job.id, "ann"))
+        assert on(db, job).state is State.CANCELLED
+        if late:
+            while not slow.over:
+                slow.step()
+        assert of(db, job, 1).state is State.CANCELLED
+        assert on(db, job).state is State.CANCELLED
+        assert ask(db, "ZRANGE", key(P, "queued"), 0, -1) == []
 
 
 # -- its end

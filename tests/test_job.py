@@ -289,9 +289,7 @@ def test_waiting_jobs_are_cancelled_at_once_and_running_ones_at_a_checkpoint() -
     stopped = cancelling.stopped()
     told = "Stopped after 1,230 rows (30 failed); what was done is kept."
     assert stopped.result == Result(told)
-    assert running().cancel_requested().stopped().result == Result(
-        "Stopped before anything was done."
-    )
+    assert running().cancel_requested().stopped().result == Result("Stopped before its end.")
 
 
 def test_a_job_that_ends_before_it_hears_of_the_cancel_has_ended_as_it_did() -> None:

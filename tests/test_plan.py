@@ -83,24 +83,14 @@ class Walk:
         for _ in range(10 * len(self.course.tasks) + 10):
             if self.job.state.terminal:
                 return
-            todo = next_of(self.job)
-            self._start(todo)
+            self.tell({})
             if not self.job.state.terminal:
-                self._happen(todo)
+                self._happen(next_of(self.job))
         raise AssertionError(f"it doesn't end: {self.job}")
-
-    def _start(self, todo: Next) -> None:
-        for part in todo.start:
-            assert part not in self.started, "each step has one job"
-            self._may_start(part)
-            self.started.append(part)
-            child = Child(id=str(part), type="t", title="x", version=1)
-            self._tell({part: child})
 
     def _may_start(self, part: Part) -> None:
         if part.undo:
-            assert not [p for p in self.course.active if not p.undo], "steps are over by then"
-            assert [p for p in self.course.active if p.undo] == [], "one after the other"
+            assert self.course.active == (part,), "steps are over by then; one after the other"
         else:
             for number in self.course.tasks[part.number].after:
                 child = self.course.children[number]
@@ -109,6 +99,7 @@ class Walk:
 
     def _happen(self, todo: Next) -> None:
         """Something ends, or the user cancels."""
+        assert todo.start == (), "what is to begin was decided on"
         active = self.course.active
         assert active, f"nothing runs and nothing is to be done: {self.job}"
         may_cancel = self.job.state is State.RUNNING
@@ -121,13 +112,23 @@ class Walk:
         end = State.CANCELLED if part in todo.stop else self.data.draw(st.sampled_from(ENDS))
         self.now += self.data.draw(st.integers(0, 1))
         self.ended.append(part)
-        self._tell({part: replace(child, state=end, version=2, finished_at=Instant(self.now))})
+        self.tell({part: replace(child, state=end, version=2, finished_at=Instant(self.now))})
 
-    def _tell(self, news: Mapping[Part, Child]) -> None:
-        before = self.job
-        self.job = moved(before, news)
+    def tell(self, news: Mapping[Part, Child]) -> None:
+        """Moves the pipeline."""
+        before = {part for part in _parts(self.course) if self.course.at(part) is not None}
+        self.job = moved(self.job, news)
+        for part in _parts(self.course):
+            if part not in before and self.course.at(part) is not None:
+                assert part not in self.started, "each step has one job"
+                self._may_start(part)
+                self.started.append(part)
         assert moved(self.job, news) is self.job, "old news changes nothing"
         assert self.job.state.terminal or self.job.counts == Counts()
+
+
+def _parts(course: Course) -> list[Part]:
+    return [Part(n, undo) for n in range(len(course.tasks)) for undo in (False, True)]
 
 
 def plans(names: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
@@ -184,13 +185,13 @@ def test_without_a_failure_every_step_is_done_under_every_policy(
     plan: Plan, on_failure: OnFailure, data: st.DataObject
 ) -> None:
     walk = Walk(plan, on_failure, data)
+    walk.tell({})
     while not walk.job.state.terminal:
-        walk._start(next_of(walk.job))
         part = data.draw(st.sampled_from(walk.course.active))
         child = walk.course.at(part)
         assert child is not None
         done = replace(child, state=State.SUCCEEDED, version=2, finished_at=Instant(0))
-        walk._tell({part: done})
+        walk.tell({part: done})
     assert walk.job.state is State.SUCCEEDED
     assert sorted(walk.started) == [Part(n) for n in range(len(walk.course.tasks))]
 

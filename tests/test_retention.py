@@ -101,12 +101,10 @@ def test_a_job_stays_until_its_owner_was_told(db: Store, retention: Retention) -
     job = db.do(store.update(claimed(db), lambda job: job.ended(DONE)))
     age(db, job, 9 * HOUR)
     assert retention.sweep() == 0
-    job = db.do(store.update(job.id, lambda job: job.email_delayed("451 busy", 5_000)))
-    age(db, job, 9 * HOUR)
+    db.do(store.update(job.id, lambda job: job.email_delayed("451 busy", 5_000)))
     assert retention.sweep() == 0
     assert there(db, job)
-    job = db.do(store.update(job.id, lambda job: job.email_sent("250 OK")))
-    age(db, job, 9 * HOUR)
+    db.do(store.update(job.id, lambda job: job.email_sent("250 OK")))
     assert retention.sweep() == 1
 
 
@@ -149,9 +147,10 @@ def test_a_name_that_another_job_bears_by_now_stays_taken(db: Store, retention: 
 def test_the_files_of_the_result_go_with_the_job_and_no_others(
     db: Store, retention: Retention, tmp_path: Path
 ) -> None:
-    made, upload = (_file(db, tmp_path, name) for name in ("rejected.csv", "upload.csv"))
-    links = Link("Download", made.url), Link("Look", "https://example.com/report")
-    job = over(db, lambda job: job.ended(Result("Done", links)))
+    job = claimed(db, email=None)
+    made, upload = _file(db, tmp_path, "rejected.csv", job.id), _file(db, tmp_path, "upload.csv")
+    links = Link("Download", made.url), Link("What you sent", upload.url), Link("Look", "https://x")
+    job = db.do(store.update(job, lambda job: job.ended(Result("Done", links))))
     age(db, job, 9 * HOUR)
     assert made.path.exists()
     retention.sweep()
@@ -161,11 +160,11 @@ def test_the_files_of_the_result_go_with_the_job_and_no_others(
     assert db.do(files.find(upload.id, "ann", tmp_path)) == upload
 
 
-def _file(db: Store, data_dir: Path, name: str) -> File:
+def _file(db: Store, data_dir: Path, name: str, job: str | None = None) -> File:
     file_id = files.new_file_id("ann")
     where = files.place(data_dir, file_id)
     where.parent.mkdir(parents=True, exist_ok=True)
     where.write_text("id\n")
     file = File(id=file_id, name=name, size=3, content_type="text/csv", path=where)
-    db.do(files.record("ann", file))
+    db.do(files.record("ann", file, job))
     return file

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ringback import store
+from ringback import feeds, store
 from ringback.connection import Store
 from ringback.errors import DuplicateWork, IdempotencyMismatch, JobNotFound, LeaseLost
 from ringback.job import (
@@ -52,7 +52,7 @@ def test_the_same_key_and_work_give_the_same_job(db: Store) -> None:
     again = db.do(store.submit(new_spec(), "key-1", "work"))
     assert (first.created, again.created) == (True, False)
     assert again.job == first.job
-    assert len(db.do(store.feed("ann")).views) == 1
+    assert len(db.do(feeds.read("ann")).views) == 1
 
 
 def test_the_same_key_gives_the_job_as_it_is_by_then(db: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ringback import outbox, store
+from ringback import feeds, outbox, store
 from ringback.connection import Store
 from ringback.job import (
     Job,
@@ -295,4 +295,4 @@ def test_jobs_of_one_user_do_not_touch_those_of_a_neighbour_in_the_partition(db:
     claim = db.do(outbox.claim(neighbour, "m1"))
     assert claim is not None
     assert claim.due == (job.id,)
-    assert db.do(store.feed(neighbour)).seq == 3
+    assert db.do(feeds.read(neighbour)).seq == 3

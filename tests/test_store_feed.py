@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringback import store
+from ringback import feeds, store
 from ringback.codec import view_json
 from ringback.connection import Store
+from ringback.feeds import Feed
 from ringback.instant import rfc3339
 from ringback.job import (
     Counts,
@@ -28,7 +29,6 @@ from ringback.job import (
     Step,
 )
 from ringback.keys import new_job_id
-from ringback.store import Feed
 from tests.eye import (
     BROKE,
     DONE,
@@ -55,7 +55,7 @@ def test_the_packet_is_the_stored_view_with_its_cursor(db: Store) -> None:
     with listening(db, "ann") as packets:
         job = claimed(db)
         first, second = packets()
-        epoch = db.do(store.feed("ann")).epoch
+        epoch = db.do(feeds.read("ann")).epoch
         view = stored_view(db, job)
         assert second == b'42["job",' + view + f',"{epoch}:2"]'.encode()
         assert view == view_json(job)
@@ -119,7 +119,7 @@ def test_no_word_of_a_user_or_worker_is_taken_for_anything_else(
     assert stored_view(db, job) == view_json(job)
     assert [orjson.loads(packet[2:])[1]["version"] for packet in heard] == [1, 2, 3, 4]
     assert orjson.loads(heard[-1][2:])[1] == orjson.loads(view_json(job))
-    assert db.do(store.feed(user)).views[0] == view_json(job)
+    assert db.do(feeds.read(user)).views[0] == view_json(job)
 
 
 # -- times
@@ -178,45 +178,45 @@ def ids(feed: Feed) -> list[str]:
 
 def test_a_first_visit_gets_the_active_and_the_recent_jobs(db: Store) -> None:
     oldest = submitted(db)
-    done = [ended(db) for _ in range(store.SNAPSHOT + 1)]
-    feed = db.do(store.feed("ann"))
+    done = [ended(db) for _ in range(feeds.SNAPSHOT + 1)]
+    feed = db.do(feeds.read("ann"))
     assert feed.reset
     assert set(ids(feed)) == {oldest.id, *(job.id for job in done[1:])}
 
 
 def test_a_return_gets_each_changed_job_once_in_the_order_of_the_last_change(db: Store) -> None:
     first, second, third = (submitted(db) for _ in range(3))
-    cursor = db.do(store.feed("ann")).cursor
+    cursor = db.do(feeds.read("ann")).cursor
     db.do(store.update(third, Job.claimed))
     first = db.do(store.update(first, Job.claimed))
     db.do(store.update(first, lambda j: j.advanced(message="on it")))
-    feed = db.do(store.feed("ann", cursor))
+    feed = db.do(feeds.read("ann", cursor))
     assert (ids(feed), feed.reset) == ([third.id, first.id], False)
     assert second.id not in ids(feed)
-    assert db.do(store.feed("ann", feed.cursor)).views == ()
+    assert db.do(feeds.read("ann", feed.cursor)).views == ()
 
 
 def test_a_return_after_too_many_changes_gets_a_reset_of_bounded_size(
     db: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "REPLAY", 3)
-    monkeypatch.setattr(store, "SNAPSHOT", 2)
-    cursor = db.do(store.feed("ann")).cursor
+    monkeypatch.setattr(feeds, "REPLAY", 3)
+    monkeypatch.setattr(feeds, "SNAPSHOT", 2)
+    cursor = db.do(feeds.read("ann")).cursor
     for _ in range(3):
         ended(db)
-    assert not db.do(store.feed("ann", cursor)).reset
+    assert not db.do(feeds.read("ann", cursor)).reset
     ended(db)
-    feed = db.do(store.feed("ann", cursor))
+    feed = db.do(feeds.read("ann", cursor))
     assert (feed.reset, len(feed.views)) == (True, 2)
 
 
 def test_a_cursor_of_a_lost_store_or_from_its_future_gets_a_reset(db: Store) -> None:
     submitted(db)
-    feed = db.do(store.feed("ann"))
+    feed = db.do(feeds.read("ann"))
     for cursor in (f"other:{feed.seq}", f"{feed.epoch}:{feed.seq + 1}", f"{feed.epoch}:{10**30}"):
-        assert db.do(store.feed("ann", cursor)).reset
+        assert db.do(feeds.read("ann", cursor)).reset
     ask(db, "FLUSHALL")
-    again = db.do(store.feed("ann", feed.cursor))
+    again = db.do(feeds.read("ann", feed.cursor))
     assert again.reset
     assert again.epoch != feed.epoch
 
@@ -231,7 +231,7 @@ def test_a_cursor_of_a_lost_store_or_from_its_future_gets_a_reset(db: Store) -> 
 @example("e:1e3")
 @example("e:" + "9" * 5_000)
 def test_whatever_a_client_calls_its_cursor_it_gets_a_feed(db: Store, text: str) -> None:
-    assert db.do(store.feed("ann", text)).reset
+    assert db.do(feeds.read("ann", text)).reset
 
 
 def test_pages_go_back_through_all_jobs_once(db: Store) -> None:
@@ -239,7 +239,7 @@ def test_pages_go_back_through_all_jobs_once(db: Store) -> None:
     db.do(store.update(jobs[2], Job.claimed))
     found: list[str] = []
     before: int | None = None
-    while page := db.do(store.page("ann", before, 3)):
+    while page := db.do(feeds.page("ann", before, 3)):
         found += [orjson.loads(view)["id"] for _, view in page]
         before = page[-1][0]
     newest_first = [jobs[2], *reversed(jobs[3:]), jobs[1], jobs[0]]

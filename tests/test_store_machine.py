@@ -29,7 +29,7 @@ from ringback.attempt import NotQueued, _claim, _fail_or_retry, _hand_back
 from ringback.codec import view_json
 from ringback.connection import Op, Store
 from ringback.doorbell import Doorbells, new_broker
-from ringback.errors import IdempotencyMismatch, LeaseLost
+from ringback.errors import IdempotencyMismatch, JobEnded, LeaseLost
 from ringback.failure import Failure
 from ringback.job import Counts, Job, Result, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of
@@ -193,7 +193,8 @@ class Life(RuleBasedStateMachine):
     @rule(which=recent, twice=st.booleans())
     def cancel(self, which: int, twice: bool) -> None:
         self.db.begin(twice=twice)
-        self.do(store.update(self.job(which), Job.cancel_requested))
+        with suppress(JobEnded):
+            self.do(store.update(self.job(which), Job.cancel_requested))
 
     @rule(user=users, lease=st.sampled_from([0, 60_000]))
     def come_or_go(self, user: str, lease: int) -> None:
@@ -276,7 +277,7 @@ class Life(RuleBasedStateMachine):
     def renew(self, which: int) -> None:
         attempt = pick(self.held, which)
         current = self.load(attempt.job.id)
-        lost = self.do(store.renew(current.id[:2], [(current.id, attempt.fence)]))
+        lost, _ = self.do(store.renew(current.id[:2], [(current.id, attempt.fence)]))
         holds = current.fence == attempt.fence and current.state in LEASED
         assert lost == ([] if holds else [current.id])
 

@@ -16,7 +16,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringback import ExternalError, File, InputError, ItemError, Result, Run, job, outbox, store
+from ringback import (
+    ExternalError,
+    File,
+    InputError,
+    ItemError,
+    Result,
+    Run,
+    feeds,
+    job,
+    outbox,
+    store,
+)
 from ringback.connection import Op, Store
 from ringback.errors import InvalidParams, NotRetryable, RingbackError
 from ringback.job import Counts, Job, Owner, State
@@ -405,7 +416,7 @@ def deed(what: str, number: int, jobs: list[Job]) -> Op[Any]:
     }
     others: dict[str, Callable[[], Op[Any]]] = {
         "submit": lambda: store.submit(jobs[number].spec, f"key-{number}", "work"),
-        "look": lambda: store.feed("ann"),
+        "look": lambda: feeds.read("ann"),
         "overdue": lambda: store.overdue(P),
         "mail": lambda: outbox.claim("ann", f"m{number}"),
         "presence": lambda: store.presence("ann", 60_000 * (number % 2), f"c{number}"),

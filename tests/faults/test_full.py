@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ringback import store
+from ringback import feeds
 from ringback.job import State
 from tests.e2e.client import Answer
 from tests.e2e.look import job_of
@@ -144,6 +144,6 @@ def _recovers(case: Case, refused: str, told: Callable[[Row], None]) -> None:
 
     until(accepted, what="accepted again")
     told(case.settled(WITHIN))
-    known = case.rig.do(store.page(ASKER, None, 1000))
+    known = case.rig.do(feeds.page(ASKER, None, 1000))
     assert len(known) == len(case.jobs) - 3, "a job that nobody was told of"
     assert case.attempts() == {(1, 1)}, "an attempt more than needed"

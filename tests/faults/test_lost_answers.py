@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from ringback import store
+from ringback import feeds
 from tests.faults.case import LONG, SEED, Case, Row, user
 from tests.faults.proxy import Proxy
 from tests.rig import WITHIN, Rig
@@ -75,7 +75,7 @@ def test_a_gateway_that_loses_answers_accepts_each_job_once(
     told(case.settled(WITHIN, lambda: f"{lost} answers lost"))
     assert lost >= ASKED
     for number in range(2):
-        assert len(swift_rig.do(store.page(user(number), None, 1000))) == ASKED, "a job too many"
+        assert len(swift_rig.do(feeds.page(user(number), None, 1000))) == ASKED, "a job too many"
 
 
 def _accepted(case: Case, who: str, key: str | None) -> None:
