@@ -42,7 +42,7 @@ def view_of(job: Job) -> JobView:
             "summary": job.result.summary,
             "links": [{"label": link.label, "url": link.url} for link in job.result.links]},
         "attempt": {
-            "number": _attempt(job), "max": spec.policy.max_attempts,
+            "number": job.attempt, "max": spec.policy.max_attempts,
             "next_at": job.next_at, "reason": job.reason},
         "can": {"cancel": _can_cancel(job), "retry": list(job.scopes)},
         "cancel_warning": _cancel_warning(job),
@@ -81,11 +81,6 @@ def masked(address: str) -> str:
     """``ada@example.com`` as ``a…@example.com``."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
-
-
-def _attempt(job: Job) -> int:
-    # a first attempt that was given back, or waits for a service, is still the first
-    return job.attempt if job.started_at is None else max(job.attempt, 1)
 
 
 def _message(job: Job) -> str:

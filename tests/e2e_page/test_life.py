@@ -46,7 +46,7 @@ def test_a_job_that_leaves_nothing_behind_is_cancelled_with_one_click(
     running(job)
     press(job, STOPPABLE)
     ends(job, "cancelled")
-    expect(headline(job)).to_have_text("Stopped before its end.")
+    expect(headline(job)).to_have_text("Stopped during “Waiting”.")
     expect(job.get_by_test_id("job-title")).to_be_focused()  # the button it was on has gone
     expect(job.get_by_role("button", name="Start again")).to_be_visible()
 
