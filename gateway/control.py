@@ -41,6 +41,8 @@ class Controls:
 
 
 def _known(job_id: Any) -> str:
+    if not isinstance(job_id, str):
+        raise bad_request("id", job_id, "must be a job's id")
     if not is_job_id(job_id):
-        raise JobNotFound(str(job_id)[:100])
+        raise JobNotFound(job_id[:100])
     return job_id

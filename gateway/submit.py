@@ -47,8 +47,9 @@ def _request(owner: Owner, data: Any, key: str | None) -> Request:
     unknown = sorted(set(data) - FIELDS)
     if unknown:
         raise bad_request(unknown[0], data[unknown[0]], f"is unknown; known: {', '.join(FIELDS)}")
-    kind, params = data.get("type"), data.get("params") or {}
-    key = key or data.get("idempotency_key")
+    kind, params = data.get("type"), data.get("params")
+    params = {} if params is None else params
+    key = _one_key(key, data.get("idempotency_key"))
     if not (isinstance(kind, str) and NAME.fullmatch(kind)):
         raise bad_request("type", kind, "must be the name of a job type (GET /api/v1/types)")
     if not isinstance(params, dict):
@@ -56,3 +57,10 @@ def _request(owner: Owner, data: Any, key: str | None) -> Request:
     if key is not None and not (isinstance(key, str) and key.isprintable()):
         raise bad_request("idempotency_key", key, "must be text of printable characters")
     return Request(type=kind, owner=owner, params=params, idempotency_key=key)
+
+
+def _one_key(header: str | None, body: Any) -> Any:
+    if header is not None and body is not None and header != body:
+        message = "differs from the header Idempotency-Key; send one of them"
+        raise bad_request("idempotency_key", body, message)
+    return header if header is not None else body

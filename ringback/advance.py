@@ -108,7 +108,8 @@ def _found(job: Job, part: Part, known: Child, created: list[Job]) -> Generator[
     except JobNotFound:
         if known.version:
             raise
-    spec = _spec(job, part, known)
+    root = None if part.undo else (yield from _root(job, part, known.type))
+    spec = _spec(job, part, known, root)
     spec = replace(spec, estimate=(yield from submission.estimate(spec.type)))
     submitted = yield from store.submit(spec)
     if submitted.created:
@@ -116,17 +117,38 @@ def _found(job: Job, part: Part, known: Child, created: list[Job]) -> Generator[
     return submitted.job
 
 
-def _spec(job: Job, part: Part, known: Child) -> Spec:
+def _spec(job: Job, part: Part, known: Child, root: str | None) -> Spec:
     assert job.course is not None
     task = job.course.tasks[part.number]
-    of, root = job.course.children[part.number], job.spec.root
+    of = job.course.children[part.number]
     policy = task.undo if part.undo else task.policy
     assert policy is not None
     return Spec(
         id=known.id, type=known.type, title=known.title, owner=job.spec.owner, params=task.params,
         policy=policy, parent=job.id, undoes=of.id if part.undo and of is not None else None,
-        root=child_id(root, part.number, known.type) if root else None,
+        root=root,
     )  # fmt: skip
+
+
+def _root(job: Job, part: Part, kind: str) -> Generator[Call, Any, str | None]:
+    """Whose idempotency keys a step of a retry goes on with: those of the last time that it was
+    done; None where that was undone, for what is undone has to be done anew."""
+    earlier = job.spec.retry_of
+    while earlier is not None:
+        try:
+            pipeline = yield from store.load(earlier)
+        except JobNotFound:
+            return child_id(job.spec.root, part.number, kind) if job.spec.root else None
+        course = pipeline.course
+        done = course.children[part.number] if course and part.number < len(course.tasks) else None
+        if course is not None and done is not None:
+            undo = course.undone[part.number]
+            if undo is not None and undo.state is State.SUCCEEDED:
+                return None
+            step = yield from store.load(done.id)
+            return step.spec.root or step.id
+        earlier = pipeline.spec.retry_of
+    return None
 
 
 def _learn(before: Job, after: Job) -> Generator[Call, Any, None]:

@@ -33,6 +33,10 @@ from ringback.keeper import Keeper
 from ringback.pipeline import DeclaredPipeline
 from ringback.run import Run
 
+#: What a function may raise that would end a process or a task: it ends the attempt only.
+NOT_OURS = (
+    SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, BaseExceptionGroup,
+)  # fmt: skip
 COMPLETE = (State.SUCCEEDED, State.PARTIAL)
 SPREAD = 3_000  #: ms over which jobs that waited for a service come back
 LONGEST_WAIT = 86_400  #: seconds for which a service may put off the next attempt
@@ -86,6 +90,15 @@ class Attempts:
                 self._then(ended)
             except LeaseLost:
                 log.warning("attempt.lost", job=job.id, attempt=job.attempt)
+            except Exception as error:
+                # what the function left can't be written: no reason to leave the user waiting
+                self._abandon(run, job, error)
+
+    def _abandon(self, run: Run, job: Job, error: Exception) -> None:
+        try:
+            run.abandon(_failing(error, job))
+        except LeaseLost:
+            log.warning("attempt.lost", job=job.id, attempt=job.attempt)
 
     def _open(self, job: Job) -> Run:
         return Run(self._db, job, self._data_dir, self._services)
@@ -123,7 +136,7 @@ class Attempts:
             return _hand_back
         except CircuitOpen as circuit:
             return _pausing(circuit, job)
-        except Exception as error:
+        except (Exception, *NOT_OURS) as error:
             return _failing(error, job)
         return lambda j: j.ended(result)
 
@@ -137,7 +150,7 @@ class Attempts:
         if result is not None and not isinstance(result, Result):
             kind = type(result).__name__
             raise TypeError(f"{declared.kind.name} returned {kind}, not run.result(…)")
-        return result
+        return result and run.result(result.summary, result.links)
 
     def _arguments(self, declared: DeclaredJob, job: Job) -> dict[str, Any]:
         params = declared.typed(dict(job.spec.params))
@@ -215,7 +228,7 @@ def _hand_back(job: Job) -> Job:
     return job.stopped() if job.state is State.CANCELLING else job.handed_back()
 
 
-def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
+def _failing(error: BaseException, job: Job) -> Callable[[Job], Job]:
     ref = f"{job.id[-12:]}.{job.attempt}"
     failure = failure_of(error, ref)
     foreseen = isinstance(error, JobError) and not isinstance(error, PlanError)
@@ -227,7 +240,7 @@ def _failing(error: Exception, job: Job) -> Callable[[Job], Job]:
     return lambda j: _fail_or_retry(j, failure, least)
 
 
-def _asked_for(error: Exception) -> int:
+def _asked_for(error: BaseException) -> int:
     """The wait (ms) that a service asked for, a day at most; headers may hold any number."""
     seconds = error.retry_after if isinstance(error, ExternalError) else None
     return int(min(seconds, LONGEST_WAIT) * 1000) if seconds and seconds > 0 else 0

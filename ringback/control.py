@@ -64,6 +64,8 @@ def retry(
     spec = replace(
         job.spec, id=new_job_id(job.spec.owner.id), retry_of=job.id,
         root=job.spec.root or job.id, scope=scope,
+        # all of a retry of failed items is those items
+        items_of=job.id if scope == "failed" else job.spec.items_of,
         unique=(name, *(n for n in job.spec.unique if not n.startswith(RETRY))),
         estimate=(yield from submission.estimate(job.spec.type)),
     )  # fmt: skip

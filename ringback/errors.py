@@ -147,9 +147,15 @@ class IllegalTransition(RingbackError):
     """The state machine has no such edge; a bug in the caller, never shown to users."""
 
 
-def whole(text: str) -> str:
-    """``text`` without halves of surrogate pairs, which no JSON or UTF-8 can carry."""
-    return text.encode(errors="replace").decode()
+LONGEST = 2_000  #: characters of a sentence for users
+SHORT = 200  #: characters of a name, an example, a code
+
+
+def whole(text: str, longest: int = LONGEST) -> str:
+    """``text`` without halves of surrogate pairs, which no JSON or UTF-8 can carry, and cut to
+    what a page or an email can show."""
+    text = str(text).encode(errors="replace").decode()
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 class JobError(RingbackError):
@@ -172,7 +178,7 @@ class JobError(RingbackError):
     ) -> None:
         super().__init__(message)
         self.message = whole(message)
-        self.code = code or type(self).default_code
+        self.code = whole(code or type(self).default_code, SHORT)
         self.action = whole(action)
         self.field = field
         self.value = value
@@ -194,6 +200,14 @@ class PermissionError_(JobError):
     default_code = "not_permitted"
 
 
+def _seconds(told: object) -> float | None:
+    """Headers are text, and may hold anything."""
+    try:
+        return None if told is None else float(str(told))
+    except ValueError:
+        return None
+
+
 class ExternalError(JobError):
     """Another service failed; retried while attempts are left.
 
@@ -202,7 +216,7 @@ class ExternalError(JobError):
 
     def __init__(self, message: str, *, retry_after: float | None = None, **words: Any) -> None:
         super().__init__(message, **words)
-        self.retry_after = retry_after
+        self.retry_after = _seconds(retry_after)
 
     category = "external"
     retryable = True
@@ -237,7 +251,7 @@ class ItemError(JobError):
     ) -> None:
         super().__init__(message, code=code, action=action)
         self.one = one if one is None else whole(one)
-        self.example = whole(example)
+        self.example = whole(example, SHORT)
 
 
 class Interrupted(BaseException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ringback.errors import JobError
+from ringback.errors import ItemError, JobError
 from ringback.instant import duration
 
 
@@ -82,14 +82,20 @@ def failure_of(error: BaseException, ref: str) -> Failure:
     a reference, and may be retried."""
     if isinstance(error, JobError):
         return Failure(
-            code=error.code, category=error.category, message=error.message,
+            code=error.code, category=error.category, message=_message(error),
             action=error.action, retryable=error.retryable, ref=ref,
         )  # fmt: skip
     return Failure(
         code="internal",
         category="system",
         message="A fault in our program stopped the job; your input isn't the cause.",
-        action=f"Our team gets this failure with the reference {ref}. You needn't do anything.",
+        action=f"Our team gets this failure with the reference {ref}.",
         retryable=True,
         ref=ref,
     )
+
+
+def _message(error: JobError) -> str:
+    if isinstance(error, ItemError):  # one that no item's attempt() has met: it is the whole job's
+        return error.one or error.message.replace("{count}", "1")
+    return error.message

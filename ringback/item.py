@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 
-from ringback.errors import InputError, ItemError, whole
+from ringback.errors import SHORT, InputError, ItemError, whole
 from ringback.job import Outcome
 from ringback.tally import Tally
 
@@ -29,10 +29,11 @@ class Item(Generic[T]):
     again: hand ``idempotency_key`` to whatever must not do it twice.
     """
 
-    __slots__ = ("_key", "_place", "_root", "_tally", "marked", "value")
+    __slots__ = ("_key", "_loop", "_place", "_root", "_tally", "marked", "value")
 
     def __init__(self, tally: Tally, value: T, key: Key[T], place: int, root: str) -> None:
         self._tally = tally
+        self._loop = tally.loop
         self._key = key
         self._place = place
         self._root = root
@@ -45,12 +46,13 @@ class Item(Generic[T]):
         place, from 1."""
         if self._key is None:
             return str(self._place + 1)
-        return whole(str(self._key(self.value) if callable(self._key) else self[self._key]))
+        named = self._key(self.value) if callable(self._key) else self[self._key]
+        return whole(str(named), SHORT)
 
     @property
     def idempotency_key(self) -> str:
         """The same in every attempt of the job and in its retries, and in nothing else."""
-        return f"{self._root}/{self._tally.loop}/{self.key}"
+        return f"{self._root}/{self._loop}/{self.key}"
 
     def __getitem__(self, name: Any) -> Any:
         return self.value[name]  # type: ignore[index]  # delegates to whatever the value is

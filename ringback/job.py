@@ -72,11 +72,13 @@ RETRIABLE = (State.PARTIAL, State.FAILED, State.CANCELLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Somebody asked to stop: who, when, why; ``late``: it takes longer than it should."""
+    """Somebody asked to stop: who, when, why; ``late``: it takes longer than it should. ``who``
+    isn't for the user's eyes."""
 
     by: Literal["user", "support"] = "user"
     at: Instant = NOW
     why: str = ""
+    who: str = ""
     late: bool = False
     forced: bool = False
 
@@ -307,11 +309,11 @@ class Job:
         """Support ends a cancel that reaches no checkpoint; the user is told so."""
         if self.state.terminal:
             raise JobEnded(self.id, self.state.value)
-        cancel = replace(self.cancel or Cancel(), by="support", why=why, forced=True)
+        cancel = replace(self.cancel or Cancel(), by="support", who=who, why=why, forced=True)
         return replace(self, cancel=cancel, fence=self.fence + 1)._to(
             State.CANCELLED,
             result=Result(f"{FORCED} {self._what_was_done()}"),
-            reason=f"Forced by {who}: {why}",
+            reason=f"Forced by our support: {why}",
         )
 
     def positioned(self, place: Place) -> Job:
@@ -354,8 +356,8 @@ class Job:
     def _expired(self, course: Course) -> Job:
         if course.expired is not None:
             return self
-        done = f"{len(course.fine)} of {len(course.tasks)} {self.spec.policy.unit}"
-        error = timed_out(self.spec.policy.timeout or 0, done, None, self.id)
+        # what was done may yet be undone: the summary at the end tells
+        error = timed_out(self.spec.policy.timeout or 0, "", None, self.id)
         return replace(self, course=replace(course, expired=error), updated_at=NOW)
 
     def fell_silent(self) -> Job:

@@ -22,6 +22,7 @@ import structlog
 from ringback import files, store
 from ringback.connection import Store
 from ringback.errors import (
+    SHORT,
     Interrupted,
     JobCancelled,
     JobError,
@@ -44,6 +45,8 @@ Source = Iterable[T] | Callable[[int], Iterable[T]]
 AsyncSource = AsyncIterable[T] | Callable[[int], AsyncIterable[T]]
 
 CONFIRM_AGAIN = 1.0  #: seconds between two questions to a store that doesn't answer
+MOST = 2**53 - 1  #: of a count: the largest whole number that JavaScript holds
+SENTENCE = 500  #: characters of a message
 LAST_WRITE = 600.0  #: seconds that the outcome of a job waits for the store to come back
 FORGOTTEN = "Which items failed is no longer known: the job that this one retries was deleted."
 ALL_AGAIN = "Nothing was done. Submit a new job for all of them."
@@ -76,6 +79,7 @@ class Run:
         self._progress = job.progress
         self._kept = job.kept
         self._looping = False
+        self._within = 0  #: how many steps lie around what is done now
         self._renewed_at = time.monotonic()
         self._interrupt: Interrupted | None = None
         self._on_interrupt: Callable[[], object] | None = None
@@ -125,7 +129,7 @@ class Run:
     def message(self, text: str) -> None:
         """What is going on, in a few words for the user."""
         self.checkpoint()
-        self._message = whole(text)
+        self._message = whole(text, SENTENCE)
 
     def kept(self, text: str) -> None:
         """What is done and stays if the job is stopped from here on, as one sentence; without it
@@ -138,24 +142,31 @@ class Run:
         """A named part of the job; a cancel waits for the end of one that isn't cancellable."""
         self.checkpoint()
         index = 1 if self._step is None else self._step.index + 1
-        name = whole(name)
-        self._step = Step(index, self._job.spec.policy.steps, name, cancellable)
+        name, protected = whole(name, SHORT), not self._cancellable
+        around = (self._step, self._message) if self._within else None
+        # what lies within a step that can't be interrupted can't be, either
+        self._step = Step(index, self._job.spec.policy.steps, name, cancellable and not protected)
         self._message = name
         if not cancellable:  # the last moment to hear of a cancel, and to say that it is
             with suppress(StoreUnavailable):
                 self._write(0)
             self.checkpoint()
-        self._cancellable = cancellable
+        self._cancellable = cancellable and not protected
+        self._within += 1
         try:
             yield
         finally:
-            self._cancellable = True
+            self._within -= 1
+            self._cancellable = not protected
+            if around is not None:
+                self._step, self._message = around
             self._nudge()
 
     def progress(self, done: int, total: int | None = None) -> None:
         """``done`` of ``total`` (None: unknown) units, for work that has no items."""
         self.checkpoint()
-        self._done, self._progress = None, Progress(done, total)
+        done, total = _count("done", done), _count("total", total)
+        self._done, self._progress = None, Progress(done or 0, total)
 
     def items(
         self,
@@ -189,33 +200,25 @@ class Run:
         finally:
             self._end_items()
 
-    async def aitems(
+    def aitems(
         self, values: AsyncSource[T], *, key: Key[T] = None, total: int | None = None
     ) -> AsyncIterator[Item[T]]:
         """``items`` for ``async for``."""
-        place = behind = self._start_items(total, None)
-        if callable(values):
-            values, behind = values(place), 0
-        async for value in values:
-            self.checkpoint()
-            if behind:  # an earlier attempt has finished it
-                behind -= 1
-                continue
-            item = Item(self.tally, value, key, place, self._root)
-            place += 1
-            if not self._skips(item):
-                yield item
-                self._settle(item)
+        return _AsyncItems(self, values, key, total)
 
     def _start_items(self, total: int | None, progress: Callable[[], int] | None) -> int:
         if self._looping:  # a later attempt couldn't tell which of the inner loops it goes on with
             raise RuntimeError("run.items within run.items; make it one loop, or one after another")
         if self._wanted is not None and not self._wanted:
             raise JobError(FORGOTTEN, code="items_forgotten", action=ALL_AGAIN)
+        total = _count("total", total)
         place = self.tally.next_loop()
         self._done = progress or self.tally.behind
+        if self._wanted is not None:  # what isn't wanted is passed over, and isn't progress
+            total = sum(loop == self.tally.loop for loop, _ in self._wanted)
+            self._done = lambda: min(self.tally.counts().seen, total or 0)
         self._began, self._begun_at = time.monotonic(), self._done()
-        self._progress = Progress(place, total)
+        self._progress = Progress(self._begun_at, total)
         return place
 
     def _end_items(self) -> None:
@@ -283,7 +286,7 @@ class Run:
 
     def result(self, summary: str, links: Sequence[Link] = ()) -> Result:
         """What the function returns: one sentence, and links."""
-        return Result(whole(summary), tuple(Link(whole(x.label), x.url) for x in links))
+        return Result(whole(summary), tuple(_checked(link) for link in links))
 
     # -- the worker's side
 
@@ -379,6 +382,12 @@ class Run:
             self._job = self._db.do(change, patience=LAST_WRITE)
             return self._job
 
+    def abandon(self, ending: Callable[[Job], Job]) -> Job:
+        """Writes an end without the attempt's last news, where those can't be written."""
+        with self._writing:
+            change = store.update(self.job_id, ending, held=self._fence)
+            return self._db.do(change, patience=LAST_WRITE)
+
     def lease(self) -> tuple[str, int]:
         """What the keeper renews."""
         return self.job_id, self._fence
@@ -402,7 +411,7 @@ class Run:
         changes = {
             "message": self._message, "step": self._step, "counts": tallied.counts,
             "problems": tallied.problems, "marks": tallied.marks, "kept": self._kept,
-            "progress": Progress(done, self._progress.total, self._eta(done)),
+            "progress": Progress(done, _least(self._progress.total, done), self._eta(done)),
         }  # fmt: skip
         return changes, flaws
 
@@ -428,9 +437,9 @@ class Run:
         return self._job.spec.root or self._job.id
 
     def _to_redo(self, job: Job) -> frozenset[tuple[int, str]] | None:
-        if job.spec.scope == "all" or job.spec.retry_of is None:
+        if job.spec.items_of is None:
             return None
-        found = self._db.do(store.items(job.spec.retry_of, "failed"), patience=LAST_WRITE)
+        found = self._db.do(store.items(job.spec.items_of, "failed"), patience=LAST_WRITE)
         return frozenset((record.loop, record.key) for record in map(record_of, found))
 
 
@@ -438,3 +447,86 @@ def _news(changes: dict[str, Any]) -> dict[str, Any]:
     """What is worth a write. An ETA moves by itself: it comes along, or a job that hangs would
     seem to tell something."""
     return {**changes, "progress": replace(changes["progress"], eta=None)}
+
+
+def _count(name: str, value: object) -> Any:
+    """A whole number that clients can read. Raises TypeError, ValueError."""
+    if value is None and name == "total":
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}={value!r} must be a whole number")
+    if not 0 <= value <= MOST:
+        raise ValueError(f"{name}={value!r} must be from 0 to {MOST:,}")
+    return value
+
+
+def _least(total: int | None, done: int) -> int | None:
+    return None if total is None else max(total, done)
+
+
+def _checked(link: Link) -> Link:
+    """Raises ValueError for what a page must not open."""
+    web = link.url.startswith(("https://", "http://"))
+    if not web and (not link.url.startswith("/") or link.url.startswith("//")):
+        raise ValueError(f"{link.url!r} must be an http(s) URL or a path of this site")
+    return Link(whole(link.label, SHORT), whole(link.url))
+
+
+class _AsyncItems(AsyncIterator[Item[T]]):
+    """``Run.aitems``. No generator: one that was left by `break` would end some time later only,
+    and the next loop couldn't tell whether it lies within this one."""
+
+    def __init__(self, run: Run, values: AsyncSource[T], key: Key[T], total: int | None) -> None:
+        self._run = run
+        self._values = values
+        self._key = key
+        self._total = total
+        self._item: Item[T] | None = None
+        self._open = False
+
+    def __aiter__(self) -> AsyncIterator[Item[T]]:
+        run = self._run
+        self._place = self._behind = run._start_items(self._total, None)
+        values = self._values
+        if callable(values):
+            values, self._behind = values(self._place), 0
+        self._rest = aiter(values)
+        self._open = run._looping = True
+        return self
+
+    async def __anext__(self) -> Item[T]:
+        if self._item is not None:
+            self._run._settle(self._item)
+        try:
+            self._item = await self._next()
+        except BaseException:
+            self.close()
+            raise
+        return self._item
+
+    async def _next(self) -> Item[T]:
+        run = self._run
+        while True:
+            value = await anext(self._rest)
+            run.checkpoint()
+            if self._behind:  # an earlier attempt has finished it
+                self._behind -= 1
+                continue
+            item = Item(run.tally, value, self._key, self._place, run._root)
+            self._place += 1
+            if not run._skips(item):
+                return item
+
+    def close(self) -> None:
+        """The loop is over."""
+        self._item = None
+        if self._open:
+            self._open = False
+            self._run._end_items()
+
+    async def aclose(self) -> None:
+        """As ``close``, for contextlib.aclosing."""
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

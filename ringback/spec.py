@@ -69,5 +69,6 @@ class Spec:
     retry_of: str | None = None
     root: str | None = None  #: the first of a line of retries
     scope: Scope = "all"  #: of a retry: everything, or the failed items only
+    items_of: str | None = None  #: the job whose failed items are all that is to be done
     parent: str | None = None
     undoes: str | None = None

@@ -22,6 +22,7 @@ from ringback.keys import Call, new_job_id
 from ringback.store import Submitted
 
 FILE_FORMAT = "ringback-file"  #: JSON Schema ``format`` of a param that is a file's id
+EXACT = 2**53  #: up to which every reader of JSON holds whole numbers exactly
 TITLE_LENGTH = 200
 KEY_LENGTH = 255
 _KINDS = {
@@ -85,11 +86,24 @@ def fingerprint(request: Request) -> str:
 
 def check(kind: JobType, params: Mapping[str, Any]) -> None:
     """Raises InvalidParams with one entry per wrong field."""
-    validator = jsonschema.Draft202012Validator(kind.params)
+    validator = _Validator(kind.params)
     found = [fault for e in validator.iter_errors(dict(params)) for fault in _field_errors(e)]
     by_field = {fault.field: fault for fault in found}  # "required" comes once per missing field
     if by_field:
         raise InvalidParams(list(by_field.values()))
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    # JSON's numbers have no bound; a reader gives a very large one as a float, which isn't it
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < EXACT
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # so its stubs say
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
 
 
 def file_params(kind: JobType) -> list[str]:

@@ -122,7 +122,8 @@ class Checks:
 async def _of_page(run: Run, fetcher: Fetcher, url: str) -> list[PageLink]:
     address = page_address(url)
     host = address.host or ""
-    async with run.external(host, label=host):
+    # the owner's own: nobody can make a site look down to others by asking for a slow page of it
+    async with run.external(f"links {run.owner.id} {host}:{address.port}", label=host):
         return await read_page(fetcher, address)
 
 

@@ -144,7 +144,7 @@ def test_support_ends_a_job_that_does_not_stop_and_all_is_labelled(db: Store) ->
     assert shown["email"]["state"] == "waiting"
     last = db.do(store.history(job.id))[-1]
     assert last["what"] == "stopped by support, without a checkpoint"
-    assert last["reason"] == "Forced by sue: It hangs since noon."
+    assert last["reason"] == "Forced by our support: It hangs since noon."
 
 
 def test_the_attempt_that_was_not_waited_for_writes_nothing_any_more(db: Store) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
@@ -56,6 +56,7 @@ def run_job(
     if isinstance(declared, DeclaredPipeline):
         name = declared.kind.name
         raise TypeError(f"{name} is a pipeline: run its steps, and call it for its plan")
+    _check(events or {})
     db = store or FakeStore()
     db.do(catalog.declare([declared.kind]))
     given = _uploaded(db, declared, owner, params or {})
@@ -64,6 +65,13 @@ def run_job(
     job = db.do(submission.submit(request, defaults)).job
     worker = Rehearsal(db, _data_dir(), declared, events or {}, raising=raising)
     return _outcome(db, declared, _worked(db, worker, job, attempts), worker.started)
+
+
+def _check(events: Mapping[int, Event]) -> None:
+    for place, event in events.items():
+        if not str(place).isdecimal() or event not in get_args(Event):
+            known = ", ".join(map(repr, get_args(Event)))
+            raise ValueError(f"events={{{place!r}: {event!r}}}: a number of items, and {known}")
 
 
 def retry_job(
