@@ -234,6 +234,7 @@ class Run:
 
     def _settle(self, item: Item[Any]) -> None:
         if not item.marked:
+            item.marked = True  # who keeps the item can't have it counted a second time
             self.tally.succeed()
 
     def wanted(self, key: str) -> bool:

@@ -109,6 +109,16 @@ def test_an_items_key_stays_its_own_when_another_loop_has_begun() -> None:
     assert seen == [f"{done.job.id}/0/a", f"{done.job.id}/0/b"]
 
 
+def test_an_item_that_is_behind_cant_be_counted_again() -> None:
+    @job("test.late", idempotent=True)
+    def late(run: Run) -> None:
+        for item in list(run.items("ab", key=str)):
+            item.fail("late", "{count} were late")
+
+    counts = run_job(late).counts
+    assert (counts.succeeded, counts.failed) == (2, 0)
+
+
 def test_async_loops_may_not_lie_within_each_other_but_follow_one_another() -> None:
     @job("test.nested")
     async def nested(run: Run) -> None:

@@ -20,7 +20,7 @@ Tab = Callable[[], Client]
 
 def _token(rig: Rig, algorithm: str = ALGORITHM, secret: str | None = None, **wrong: Any) -> str:
     claims = {"sub": "ann", "aud": "ringback", "iss": "ringback", "exp": time.time() + 60}
-    key = None if algorithm == "none" else secret or rig.own["JWT_SECRET"]
+    key: Any = None if algorithm == "none" else secret or rig.own["JWT_SECRET"]
     left = {name: value for name, value in {**claims, **wrong}.items() if value is not None}
     return jwt.encode(left, key, algorithm)
 
