@@ -8,13 +8,19 @@ import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from ringback import credentials
 from ringback.errors import SettingsError
 from ringback.job import State
 from ringback.submission import Defaults
@@ -50,14 +56,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    store_url: StoreUrl | None = Field(None, description="redis://host:port/0; unset: embedded")
-    broker_url: StoreUrl | None = Field(None, description="unset: the store's next database")
-    smtp_url: Annotated[str, _one_of("smtp", "smtps")] | None = None
+    # `repr=False` makes a setting a secret: it may lie in a file, and shows nowhere
+    store_url: StoreUrl | None = Field(
+        None, repr=False, description="redis://host:port/0; unset: embedded"
+    )
+    broker_url: StoreUrl | None = Field(
+        None, repr=False, description="unset: the store's next database"
+    )
+    smtp_url: Annotated[str, _one_of("smtp", "smtps")] | None = Field(None, repr=False)
     email_from: str = "Ringback <no-reply@localhost>"
     public_url: Annotated[str, _one_of("http", "https")] = "http://127.0.0.1:8000"
     support: str | None = Field(None, description="whom readers of an email may ask")
-    jwt_secret: str | None = None
-    jwt_secret_file: Path | None = None
+    jwt_secret: str | None = Field(None, repr=False)
     jwt_audience: str = "ringback"
     jwt_issuer: str = "ringback"
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -102,11 +112,17 @@ class Settings(BaseSettings):
             raise ValueError('must be an address such as "Ringback <no-reply@example.com>"')
         return value
 
-    @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        if self.jwt_secret and self.jwt_secret_file:
-            raise ValueError("set JWT_SECRET or JWT_SECRET_FILE, not both")
-        return self
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic-settings passes it)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[Any, ...]:
+        """The environment, and the files that it names."""
+        return init_settings, lambda: _from_files(init_settings()), env_settings
 
     @cached_property
     def store(self) -> str:
@@ -125,7 +141,7 @@ class Settings(BaseSettings):
     @cached_property
     def secret(self) -> str:
         """The HS256 secret. Raises SettingsError where none is set, or a short one."""
-        secret = self.jwt_secret or self._secret_from_file()
+        secret = self.jwt_secret or self._secret_of_up()
         if len(secret.encode()) < 32:
             raise SettingsError(
                 "RINGBACK_JWT_SECRET is shorter than 32 bytes, the least for HS256 (RFC 7518, "
@@ -165,8 +181,8 @@ class Settings(BaseSettings):
         }  # fmt: skip
         return {state: round(kept * 86_400_000) for state, kept in days.items()}
 
-    def _secret_from_file(self) -> str:
-        path = self.jwt_secret_file or self.data_dir / "jwt_secret"
+    def _secret_of_up(self) -> str:
+        path = self.data_dir / "jwt_secret"
         try:
             return path.read_text().strip()
         except OSError as error:
@@ -195,6 +211,7 @@ def load_settings(**overrides: Any) -> Settings:
     unknown ``RINGBACK_*`` variable (a typo would otherwise be a setting without effect).
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {PREFIX + name.upper() + credentials.SUFFIX for name in secret_settings()}
     complaints = [
         f"{name} is no setting. {_nearest(name, known)}"
         for name in os.environ
@@ -208,6 +225,17 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("\n".join(_complaint(e) for e in error.errors())) from None
 
 
+def secret_settings() -> list[str]:
+    """The settings whose value may lie in a file, and shows nowhere."""
+    return [name for name, field in Settings.model_fields.items() if not field.repr]
+
+
+def _from_files(given: dict[str, Any]) -> dict[str, str]:
+    wanted = [name for name in secret_settings() if name not in given]
+    found = {name: credentials.from_file(PREFIX + name.upper()) for name in wanted}
+    return {name: secret for name, secret in found.items() if secret is not None}
+
+
 def _nearest(name: str, known: set[str]) -> str:
     # without the prefix, which all have in common
     close = difflib.get_close_matches(name[len(PREFIX) :], [k[len(PREFIX) :] for k in known], 1)
@@ -218,6 +246,7 @@ def _complaint(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return f"{PREFIX}… {message}"
-    name = PREFIX + str(error["loc"][0]).upper()
-    shown = "***" if "SECRET" in name else re.sub("//.*@", "//***@", repr(error["input"]))
+    field = str(error["loc"][0])
+    name, value = PREFIX + field.upper(), error["input"]
+    shown = credentials.masked(name, value) if field in secret_settings() else repr(value)
     return f"{name}={shown}: {message[0].lower()}{message[1:]}"

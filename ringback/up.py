@@ -20,7 +20,7 @@ import aiohttp
 import orjson
 from rich.console import Console
 
-from ringback import valkey
+from ringback import credentials, valkey
 from ringback.errors import SettingsError
 from ringback.parts import port_taken
 from ringback.settings import ADDRESSES, PREFIX, Settings
@@ -83,7 +83,10 @@ class Everything:
             "PUBLIC_URL": self.url,
             "DEV": "1",
         }
-        return {**os.environ, **{PREFIX + name: value for name, value in own.items()}}
+        # what `up` read from a file of the environment's is told as a value
+        files = {PREFIX + name + credentials.SUFFIX for name in own}
+        rest = {name: value for name, value in os.environ.items() if name not in files}
+        return {**rest, **{PREFIX + name: value for name, value in own.items()}}
 
     @property
     def url(self) -> str:

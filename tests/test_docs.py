@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ringback.job import TERMINAL, TRANSITIONS
-from ringback.settings import PREFIX, Settings
+from ringback.settings import PREFIX, Settings, secret_settings
 from ringback.testing import retry_job, run_job
 from tests.rig import ROOT, Rig
 
@@ -110,6 +110,9 @@ def test_every_setting_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     documented = set(re.findall(rf"^\| `{PREFIX}(\w+)`", text, re.MULTILINE))
     assert documented == {name.upper() for name in Settings.model_fields}
+    section = text.partition("## Secrets from files")[2].partition("##")[0]
+    secrets = set(re.findall(rf"`{PREFIX}(\w+)`", section))
+    assert secrets == {name.upper() for name in secret_settings()}
 
 
 @pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from ringback.errors import SettingsError
-from ringback.settings import PREFIX, Settings, load_settings
-
-SECRET = "s" * 32
+from ringback.settings import PREFIX, Settings, load_settings, secret_settings
 
 
 @pytest.fixture(autouse=True)
@@ -97,21 +95,87 @@ def test_variables_of_other_programs_are_none_of_our_business(
 
 # -- secrets
 
+SECRETS = {
+    "JWT_SECRET": "hunter2" * 8,
+    "STORE_URL": "redis://me:hunter2@store:6379/0",
+    "BROKER_URL": "rediss://:hunter2@broker/1",
+    "SMTP_URL": "smtp://me:hunter2@mail.example.com:587",
+}
 
-def test_a_secret_never_shows_in_a_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = refusal(monkeypatch, JWT_SECRET=SECRET, JWT_SECRET_FILE="/run/secret", PORT="x")
-    assert SECRET not in text
-    monkeypatch.delenv("RINGBACK_PORT")
-    text = refusal(monkeypatch)
-    assert "set JWT_SECRET or JWT_SECRET_FILE, not both" in text
-    assert SECRET not in text
+
+def test_every_secret_is_tried_here() -> None:
+    assert SECRETS.keys() <= {name.upper() for name in secret_settings()}
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_may_lie_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_text(SECRETS[name] + "\n")
+    settings = with_env(monkeypatch, **{f"{name}_FILE": str(tmp_path / "secret")})
+    assert getattr(settings, name.lower()) == SECRETS[name]
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_comes_from_one_place_and_shows_in_no_complaint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_text(SECRETS[name])
+    both = {name: SECRETS[name], f"{name}_FILE": str(tmp_path / "secret")}
+    assert refusal(monkeypatch, **both) == (
+        f"Set RINGBACK_{name} or RINGBACK_{name}_FILE, not both."
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_shows_nowhere(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    settings = with_env(monkeypatch, **{name: SECRETS[name]})
+    assert "hunter2" not in f"{settings!r} {settings}"
 
 
 @pytest.mark.parametrize("name", ["STORE_URL", "BROKER_URL", "SMTP_URL"])
-def test_a_password_in_a_url_never_shows_in_a_complaint(
-    monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://me:hunter2@host",
+        "me:hunter2@host",
+        "x://a:hunter2@b@host",
+        "x://host?password=hunter2",
+    ],
+)
+def test_a_password_in_a_wrong_url_shows_in_no_complaint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, url: str
 ) -> None:
-    assert "hunter2" not in refusal(monkeypatch, **{name: "ftp://me:hunter2@host"})
+    told = refusal(monkeypatch, **{name: url})
+    assert "hunter2" not in told
+    assert "host" in told
+    monkeypatch.delenv(PREFIX + name)
+    (tmp_path / "secret").write_text(url)
+    assert "hunter2" not in refusal(monkeypatch, **{f"{name}_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "can't be read (No such file or directory)"),
+        (b"", "must hold the secret and nothing else"),
+        (b" \n", "must hold the secret and nothing else"),
+        (b"\xff\xfe", "can't be read (it isn't text in UTF-8)"),
+        (b"x" * 70_000, "must hold the secret and nothing else"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    text = refusal(monkeypatch, SMTP_URL_FILE=str(path))
+    assert text == f"RINGBACK_SMTP_URL_FILE={str(path)!r}: {told}."
+
+
+def test_a_setting_that_is_no_secret_comes_from_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "RINGBACK_PORT_FILE is no setting" in refusal(monkeypatch, PORT_FILE="/run/port")
 
 
 def test_a_short_secret_is_refused_with_the_command_that_makes_one(
@@ -122,17 +186,11 @@ def test_a_short_secret_is_refused_with_the_command_that_makes_one(
         _ = settings.secret
 
 
-def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET + "\n")
-    settings = with_env(monkeypatch, JWT_SECRET_FILE=str(tmp_path / "secret"))
-    assert settings.secret == SECRET
-
-
 def test_a_missing_secret_is_refused_with_where_it_was_looked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = with_env(monkeypatch, JWT_SECRET_FILE="/nowhere/secret")
-    with pytest.raises(SettingsError, match=r"/nowhere/secret can't be read.*openssl rand"):
+    settings = with_env(monkeypatch, DATA_DIR="/nowhere")
+    with pytest.raises(SettingsError, match=r"/nowhere/jwt_secret can't be read.*openssl rand"):
         _ = settings.secret
 
 
