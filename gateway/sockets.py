@@ -13,6 +13,7 @@ import orjson
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
+from gateway import receipts
 from gateway.auth import Tokens
 from gateway.background import spawn
 from gateway.control import Controls
@@ -24,7 +25,6 @@ from gateway.submit import Submissions
 from ringback import store
 from ringback.connection import AsyncStore
 from ringback.errors import RingbackError, StoreUnavailable
-from ringback.keys import is_job_id
 
 log = structlog.get_logger(__name__)
 
@@ -166,13 +166,8 @@ class Sockets:
         return {"job": orjson.loads(view)}
 
     async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:
-        user, job_id, version = self._session(sid).user, data.get("id"), data.get("version")
-        if not is_job_id(job_id):
-            raise bad_request("id", job_id, "must be a job's id")
-        if not isinstance(version, int):
-            raise bad_request("version", version, "must be the version of the view that was seen")
-        await self._db.do(store.load(job_id, user))
-        await self._db.do(store.update(job_id, lambda job: job.received(version, "seen")))
+        user = self._session(sid).user
+        await receipts.seen(self._db, user, data.get("id"), data.get("version"))
         return {}
 
     async def _presence(self, sid: str, data: dict[str, Any]) -> Ack:

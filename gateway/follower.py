@@ -1,0 +1,125 @@
+"""Follows a user's feed for one client, on whatever transport: nothing missing, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.background import spawn
+from gateway.frame import cursor_of, job_frame, jobs_frame, split
+from gateway.hub import Hub
+from gateway.sendqueue import SendQueue
+from ringback import feeds
+from ringback.connection import AsyncStore
+from ringback.errors import StoreUnavailable
+from ringback.feeds import Feed
+
+PATIENCE = 30.0  #: seconds that catching up waits for the store
+
+
+class Follower:
+    """Puts into ``queue`` what its client lacks, then each event as it comes. ``cut`` is called
+    where that can't go on: the client comes back by itself, and says how far it had come."""
+
+    def __init__(
+        self, user: str, queue: SendQueue, hub: Hub, db: AsyncStore, cut: Callable[[], None]
+    ) -> None:
+        self._user = user
+        self._queue = queue
+        self._hub = hub
+        self._db = db
+        self._cut = cut
+        self._held: list[str] | None = []  # frames that came before the feed was told
+        self._cursor, self._epoch, self._seq = "", "", 0
+        self._feed: Feed | None = None
+
+    async def open(self, since: str | None) -> bool:
+        """Joins the channel, then reads the feed: no event can fall between the two. Whether the
+        feed goes on from the client's cursor ``since``, so that its changes are all it lacks.
+
+        Raises StoreUnavailable.
+        """
+        await self._hub.join(self._user, self)
+        self._feed = await self._db.do(feeds.read(self._user, since))
+        if since is None or self._feed.reset:
+            return False
+        self._cursor = since
+        return True
+
+    def start_with_changes(self) -> None:
+        """Tells what changed since the client's cursor as ``job`` events, and lives from now on."""
+        self._replay(self._read())
+        self._go_live()
+
+    def start_with_all(self) -> None:
+        """Tells what was read in one ``jobs`` event, and lives from now on."""
+        self._snapshot(self._read())
+        self._go_live()
+
+    def close(self) -> None:
+        """The client is gone."""
+        self._hub.leave(self._user, self)
+
+    def on_frame(self, frame: str) -> None:
+        """A frame from the user's channel."""
+        if self._held is not None:
+            self._held.append(frame)
+            return
+        epoch, seq = split(cursor_of(frame))
+        if epoch == self._epoch and seq <= self._seq:
+            return  # the feed has told it already
+        if epoch != self._epoch or seq > self._seq + 1:
+            self._held = [frame]
+            spawn(self._catch_up())
+            return
+        self._seq, self._cursor = seq, f"{epoch}:{seq}"
+        self._queue.offer(frame)
+        self._queue.barrier()
+
+    def resync(self) -> None:
+        """Events may have been missed: holds what comes until the feed has told them."""
+        if self._held is None:
+            self._held = []
+            spawn(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        try:
+            feed = await self._db.do(feeds.read(self._user, self._cursor), PATIENCE)
+        except StoreUnavailable:
+            self._cut()  # perhaps the client comes back to a node with a store
+            return
+        if feed.reset:
+            self._snapshot(feed)
+        else:
+            self._replay(feed)
+        self._go_live()
+
+    def _read(self) -> Feed:
+        assert self._feed is not None, "open() comes first"
+        feed, self._feed = self._feed, None  # the views needn't stay in memory
+        return feed
+
+    def _replay(self, feed: Feed) -> None:
+        # only the last event carries the new cursor: a client that is cut in between asks for
+        # all of it again
+        self._queue.allow(sum(map(len, feed.views)))
+        for place, view in enumerate(feed.views, 1):
+            cursor = feed.cursor if place == len(feed.views) else self._cursor
+            self._queue.offer(job_frame(view.decode(), cursor))
+        self._reached(feed)
+
+    def _snapshot(self, feed: Feed) -> None:
+        self._queue.allow(sum(map(len, feed.views)))
+        views = [view.decode() for view in feed.views]
+        self._queue.send(jobs_frame(views, feed.cursor, reset=feed.reset))
+        for view in views:
+            self._queue.expect(view)
+        self._reached(feed)
+
+    def _reached(self, feed: Feed) -> None:
+        self._cursor, self._epoch, self._seq = feed.cursor, feed.epoch, feed.seq
+        self._queue.barrier()
+
+    def _go_live(self) -> None:
+        held, self._held = self._held or [], None
+        for frame in held:
+            self.on_frame(frame)
