@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from ringback import advance, census, files, store
+from ringback import advance, census, files, store, traces
 from ringback.connection import Store
 from ringback.declare import DeclaredJob
 from ringback.errors import (
@@ -96,7 +96,7 @@ class Attempts:
 
     def _abandon(self, run: Run, job: Job, error: Exception) -> None:
         try:
-            run.abandon(_failing(error, job))
+            run.abandon(self._failed(error, job))
         except LeaseLost:
             log.warning("attempt.lost", job=job.id, attempt=job.attempt)
 
@@ -135,10 +135,20 @@ class Attempts:
         except WorkerStopping:
             return _hand_back
         except CircuitOpen as circuit:
-            return _pausing(circuit, job)
+            return self._paused(circuit, job)
         except (Exception, *NOT_OURS) as error:
-            return _failing(error, job)
+            return self._failed(error, job)
         return lambda j: j.ended(result)
+
+    def _failed(self, error: BaseException, job: Job) -> Callable[[Job], Job]:
+        with suppress(StoreUnavailable):  # the log has it, too
+            self._db.do(traces.keep(job, error))
+        return _failing(error, job)
+
+    def _paused(self, circuit: CircuitOpen, job: Job) -> Callable[[Job], Job]:
+        if not job.spec.policy.idempotent:  # it has begun, and can't begin again once it is up
+            return self._failed(no_answer(circuit.label, circuit), job)
+        return _pausing(circuit)
 
     def _call(self, run: Run, declared: DeclaredJob, job: Job) -> Result | None:
         kwargs = self._arguments(declared, job)
@@ -246,9 +256,7 @@ def _asked_for(error: BaseException) -> int:
     return int(min(seconds, LONGEST_WAIT) * 1000) if seconds and seconds > 0 else 0
 
 
-def _pausing(circuit: CircuitOpen, job: Job) -> Callable[[Job], Job]:
-    if not job.spec.policy.idempotent:  # it has begun, and can't begin again once the service is up
-        return _failing(no_answer(circuit.label, circuit), job)
+def _pausing(circuit: CircuitOpen) -> Callable[[Job], Job]:
     delay = circuit.retry_in + random.randint(0, SPREAD)  # not all of them at the same moment
 
     def pause(job: Job) -> Job:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import getpass
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ringback import audit
 from ringback.connection import Store
 from ringback.errors import RingbackError
 from ringback.job import Owner
@@ -49,17 +46,6 @@ def checked_id(job_id: str) -> str:
             f"{job_id!r} is no job's id. They look like 1f-01971c2e-…; see `ringback jobs list`."
         )
     return job_id
-
-
-@contextmanager
-def audited(db: Store, what: str, why: str, jobs: Sequence[str]) -> Iterator[None]:
-    """Notes a deed in the audit trail before it is done, and also where it is refused."""
-    db.do(audit.record(who(), what, why, jobs))
-    try:
-        yield
-    except RingbackError:
-        db.do(audit.record(who(), f"{what}: refused", why, jobs))
-        raise
 
 
 def who() -> str:

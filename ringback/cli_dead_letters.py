@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ringback import control, dead_letters, show, store
-from ringback.cli_base import audited, checked_id, console, new_store, user_id
+from ringback import audit, control, dead_letters, show, store
+from ringback.cli_base import checked_id, console, new_store, user_id, who
 from ringback.client import ring
 from ringback.connection import Store
 from ringback.dead_letters import DeadLetter, Filter
@@ -83,8 +83,8 @@ def replay(
     if not yes and not typer.confirm(f"Replay {len(able):,} at {rate:g} a second?"):
         raise typer.Exit(1)
     ids = [letter.job.id for letter in able]
-    with audited(db, "replay", reason, ids):
-        _replay(db, ids, rate)
+    db.do(audit.record(who(), "replay", reason, ids))
+    _replay(db, ids, rate)
 
 
 def _replay(db: Store, ids: Iterable[str], rate: float) -> None:

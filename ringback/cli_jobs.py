@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from ringback import control, feeds, show, store
-from ringback.cli_base import DEMO, User, audited, checked_id, console, new_store, user_id, who
+from ringback import deeds, feeds, show, store
+from ringback.cli_base import DEMO, User, checked_id, console, new_store, user_id, who
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.doorbell import Doorbells, new_broker
@@ -52,11 +52,8 @@ def cancel(
         raise RingbackError("--force needs --reason: say why the job can't wait for a checkpoint.")
     db = new_store()
     job = db.do(store.load(checked_id(job_id)))
-    with audited(db, "force" if force else "cancel", reason, [job.id]):
-        if force:
-            _told(db.do(control.force(job.id, who(), reason)))
-        else:
-            _told(db.do(control.cancel(job.id, by="support", why=reason)))
+    deed = deeds.force if force else deeds.cancel
+    _told(db.do(deed(job.id, who(), reason)))
 
 
 @app.command("retry")
@@ -66,9 +63,7 @@ def retry(
     reason: Annotated[str, typer.Option(help="goes to the audit trail")] = "",
 ) -> None:
     """Do an ended job again, as a new one linked to it; prints the new job's id."""
-    db, scope = new_store(), _scope(failed)
-    with audited(db, f"retry {scope}", reason, [checked_id(job_id)]):
-        again = db.do(control.retry(job_id, scope=scope))
+    again = new_store().do(deeds.retry(checked_id(job_id), who(), reason, _scope(failed)))
     if again.created:
         ring(Doorbells(new_broker(load_settings().broker)), again.job)
     console.print(again.job.id)

@@ -41,7 +41,7 @@ FSYNC_WAIT = 700  #: ms of one WAITAOF; below TIMEOUT, and repeated
 FSYNC_TRIES = 4
 RETRY_EVERY = 0.25  #: seconds between tries while patience lasts
 
-_LIBRARIES = {"commit": ("splice", "notice"), "mail": ("notice",)}
+_LIBRARIES = {"audit": ("splice",), "commit": ("splice", "notice"), "mail": ("notice",)}
 _CONNECTION: dict[str, Any] = {
     "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
     "protocol": 3,

@@ -144,5 +144,5 @@ def audit(entries: Iterable[Entry], console: Console) -> None:
     """The audit trail."""
     for entry in entries:
         jobs = entry.jobs[0] if entry.count == 1 else f"{entry.count:,} jobs"
-        told = f"{entry.at}  {entry.who}  {entry.what}  {jobs}  {entry.why}"
+        told = f"{entry.at}  {entry.who}  {entry.what}  {entry.user or jobs}  {entry.why}"
         console.print(told.rstrip(), markup=False)

@@ -371,7 +371,7 @@ def forget(job: Job) -> Generator[Call, Any, bool]:
         job_key(job.id), key(partition, "feed", user), key(partition, "history", job.id),
         key(partition, "failed", job.id), key(partition, "skipped", job.id),
         key(partition, "outbox", user), key(partition, "dead"),
-        key(partition, "ended", job.state.value),
+        key(partition, "ended", job.state.value), key(partition, "traces", job.id),
         *(_unique_key(user, name) for name in job.spec.unique),
     )  # fmt: skip
     return bool((yield Call("forget", keys, (job.id,))))

@@ -222,6 +222,12 @@ def lrange(space: Keyspace, name: bytes, first: bytes, last: bytes) -> list[byte
 
 
 @command
+def lindex(space: Keyspace, name: bytes, place: bytes) -> bytes | None:
+    held, at = space.read(name, List), int(place)
+    return held[at] if -len(held) <= at < len(held) else None
+
+
+@command
 def llen(space: Keyspace, name: bytes) -> int:
     return len(space.read(name, List))
 
