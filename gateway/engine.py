@@ -1,6 +1,6 @@
 """python-socketio and python-engineio, fitted: recovery's ``pid``, our send queue, pongs.
 
-All knowledge of their insides is in this module.
+All knowledge of their insides is in this module and in ``transport.py``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ import engineio
 import socketio
 import structlog
 from aiohttp import web
+from engineio import exceptions
 from engineio import packet as eio
 from engineio.async_drivers.aiohttp import WebSocket
 from socketio import packet as sio
 
 from gateway.background import spawn
 from gateway.sendqueue import SendQueue
+from gateway.transport import Transport
 
 log = structlog.get_logger(__name__)
 
 FRAME_LIMIT = 65_536  #: bytes a client may send in one message
 CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO CONNECT
 FROM_CLIENTS = frozenset({eio.CLOSE, eio.PONG, eio.MESSAGE, eio.UPGRADE})
+BINARY = (str(sio.BINARY_EVENT), str(sio.BINARY_ACK))
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "*"})
 PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
 
@@ -42,6 +45,13 @@ def _quiet() -> logging.Logger:
 
 class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
     """A WebSocket without permessage-deflate (aiohttp accepts it: four times the memory)."""
+
+    within: float | None = None  #: seconds that the next packet may take, during an upgrade
+
+    async def wait(self) -> Any:
+        """The next packet. Raises OSError where the WebSocket is gone, or took too long."""
+        async with asyncio.timeout(None if self.handler.__self__.upgraded else self.within):
+            return await super().wait()
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         request = environ["aiohttp.request"]
@@ -65,6 +75,18 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._async: dict[str, Any] = {**self._async, "websocket": Wire}
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Serves a transport. Version 4 of the protocol has no JSONP, which any page may include
+        as a script."""
+        if "transport" not in request.query or "j" in request.query:
+            text = "Say ?EIO=4&transport=polling or ?EIO=4&transport=websocket"
+            return web.Response(text=text, status=400)
+        socket = self.sockets.get(request.query.get("sid"))
+        if socket is not None and socket.closed:
+            del self.sockets[socket.sid]  # engineio would raise KeyError, a fault of ours
+        response: web.StreamResponse = await super().handle_request(request)
+        return response
 
     def create_queue(self, *_: Any, **__: Any) -> SendQueue:
         """The hook by which each socket gets its queue."""
@@ -117,7 +139,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         transport = getattr(socket, "transport", None)
         if transport is not None:
             transport.abort()
-        socket.queue.put_nowait(None)  # the end, as engineio says it: wakes a poll that waits
+        socket.end()
         spawn(socket.close(wait=False, abort=True))
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
@@ -138,12 +160,35 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
+            if not isinstance(data, str) or data[:1] in BINARY:
+                raise ValueError("nothing here is binary: attachments would only wait for others")
             await super()._handle_eio_message(eio_sid, data)
         except Exception as error:  # whatever the library's decoding stumbles over
             log.info("socket.malformed", reason=type(error).__name__)
             self.cut(eio_sid)
 
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if namespace not in (None, "/"):
+            refusal = {"message": "Invalid namespace"}  # the protocol's own words
+            await self._send_packet(
+                eio_sid, self.packet_class(sio.CONNECT_ERROR, refusal, namespace)
+            )
+            return
+        if self._signed_in(eio_sid):
+            raise ValueError("a second CONNECT")
+        await super()._handle_connect(eio_sid, namespace, data)
+
+    async def _handle_disconnect(self, eio_sid: str, *reason: Any) -> None:
+        await super()._handle_disconnect(eio_sid, *reason)
+        if self.alive(eio_sid):  # the client said goodbye, and nothing else is on this transport
+            self.cut(eio_sid)
+
+    def _signed_in(self, eio_sid: str) -> bool:
+        return self.manager.sid_from_eio_sid(eio_sid, "/") is not None
+
     async def _handle_event(self, eio_sid: str, namespace: str, id: int, data: Any) -> None:
+        if namespace not in (None, "/") or not self._signed_in(eio_sid):
+            raise ValueError("an event before CONNECT")
         if not (isinstance(data, list) and data and isinstance(data[0], str)):
             raise ValueError("an event needs a name")
         if data[0] in RESERVED:  # these would reach our own handlers
@@ -152,13 +197,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
-        socket = self.eio.sockets[eio_sid]
+        socket = Transport.adopt(self.eio.sockets[eio_sid])
         receive = socket.receive
 
         async def receive_and_tell(pkt: Any) -> None:
             if pkt.packet_type not in FROM_CLIENTS:
                 self.cut(eio_sid)
-                return
+                raise exceptions.UnknownPacketError
             if pkt.packet_type == eio.PONG:
                 self._on_pong(eio_sid)
             await receive(pkt)
@@ -172,6 +217,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self._cut.discard(eio_sid)
         self._pids.pop(eio_sid, None)
         self._after.pop(eio_sid, None)
+        self.eio.sockets[eio_sid].end()  # else its WebSocket would stay for as long as it talks
         self._on_gone(eio_sid)
         await super()._handle_eio_disconnect(eio_sid, reason)
 
