@@ -12,16 +12,17 @@ from gateway.api import Api
 from gateway.auth import Tokens
 from gateway.control import Controls
 from gateway.dev import Dev
+from gateway.documents import Documents
+from gateway.endpoint import routes
+from gateway.events import Events
 from gateway.hub import Hub
-from gateway.problems import problems
+from gateway.problems import BODY_LIMIT, problems
 from gateway.sockets import Sockets
 from gateway.submit import Submissions
 from gateway.uploads import Uploads
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.settings import Settings
-
-BODY_LIMIT = 65_536  #: bytes of a JSON body; uploads have their own limit
 
 
 def make_app(settings: Settings) -> web.Application:
@@ -30,12 +31,16 @@ def make_app(settings: Settings) -> web.Application:
     data_dir = settings.defaults.data_dir
     doorbells = Doorbells(new_broker(settings.broker))
     submissions, controls = Submissions(db, doorbells, settings.defaults), Controls(db, doorbells)
-    api = Api(db, hub, tokens, submissions, controls)
-    sockets = Sockets(db, hub, tokens, submissions, controls, settings.origins)
+    events = Events(db, submissions, controls)
+    sockets = Sockets(db, hub, tokens, events, settings.origins)
+    endpoints = [
+        *Api(db, hub, submissions, controls).endpoints(),
+        *Uploads(db, data_dir, settings.max_upload).endpoints(),
+    ]
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)
-    app.add_routes(api.routes())
-    app.add_routes(Uploads(db, api, data_dir, settings.max_upload).routes())
+    app.add_routes(routes(endpoints, tokens))
+    app.add_routes(Documents(endpoints, settings.public_url).routes())
     app.add_routes(pages.routes(inbox=settings.dev))
     if settings.dev:
         app.add_routes(Dev(tokens, data_dir / "inbox").routes())

@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 
+from gateway import kinds
 from gateway.problems import Problem
 from ringback.job import Owner
 from ringback.settings import Settings
@@ -23,6 +24,10 @@ class Identity:
     owner: Owner
     roles: frozenset[str]
     expires: int
+
+
+#: Who asks where nobody has to sign in.
+NOBODY = Identity(Owner(id=""), frozenset(), 0)
 
 
 class Tokens:
@@ -62,7 +67,7 @@ class Tokens:
 
 def unauthorized(detail: str) -> Problem:
     """401 with the challenge of RFC 6750."""
-    return Problem(401, "unauthorized", "Sign in", detail, headers={"WWW-Authenticate": "Bearer"})
+    return Problem(kinds.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _identity(claims: dict[str, Any]) -> Identity:

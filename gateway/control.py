@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
 
 from gateway.background import spawn
-from gateway.problems import bad_request
 from ringback import control
 from ringback.client import ring
 from ringback.codec import view_json
@@ -16,8 +14,6 @@ from ringback.errors import JobNotFound
 from ringback.job import Scope
 from ringback.keys import is_job_id
 
-SCOPES = ("all", "failed")
-
 
 class Controls:
     """Does to jobs what their owners ask."""
@@ -26,23 +22,19 @@ class Controls:
         self._db = db
         self._doorbells = doorbells
 
-    async def cancel(self, owner: str, job_id: Any) -> bytes:
+    async def cancel(self, owner: str, job_id: str) -> bytes:
         """The view of the job that is asked to stop. Raises what ``control.cancel`` raises."""
         return view_json(await self._db.do(control.cancel(_known(job_id), owner)))
 
-    async def retry(self, owner: str, job_id: Any, scope: Any) -> bytes:
-        """The view of the new job. Raises Problem and what ``control.retry`` raises."""
-        if scope not in SCOPES:
-            raise bad_request("scope", scope, 'must be "all" or "failed"')
-        again = await self._db.do(control.retry(_known(job_id), owner, cast(Scope, scope)))
+    async def retry(self, owner: str, job_id: str, scope: Scope) -> bytes:
+        """The view of the new job. Raises what ``control.retry`` raises."""
+        again = await self._db.do(control.retry(_known(job_id), owner, scope))
         if again.created:
             spawn(asyncio.to_thread(ring, self._doorbells, again.job))
         return view_json(again.job)
 
 
-def _known(job_id: Any) -> str:
-    if not isinstance(job_id, str):
-        raise bad_request("id", job_id, "must be a job's id")
+def _known(job_id: str) -> str:
     if not is_job_id(job_id):
         raise JobNotFound(job_id[:100])
     return job_id

@@ -14,8 +14,10 @@ import orjson
 from aiohttp import web
 from email_validator import EmailNotValidError, validate_email
 
-from gateway.api import body_of, json
+from gateway import kinds
 from gateway.auth import Tokens
+from gateway.decode import body_of
+from gateway.endpoint import json
 from gateway.problems import Problem, bad_request
 from ringback.job import Owner
 from ringback.keys import demo_user
@@ -95,7 +97,7 @@ class Dev:
         for key, message in self._messages():
             if key == wanted:
                 return key, message
-        raise Problem(404, "not-found", "Not found", f"There is no message {wanted!r}.")
+        raise Problem(kinds.NOT_FOUND, f"There is no message {wanted!r}.")
 
 
 class _Preheader(HTMLParser):

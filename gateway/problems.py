@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
 
+from gateway import kinds
+from gateway.kinds import Kind
 from ringback.errors import (
     DuplicateWork,
     FieldError,
@@ -27,28 +30,28 @@ from ringback.keys import uuid7
 
 log = structlog.get_logger(__name__)
 
+BODY_LIMIT = 65_536  #: bytes of a JSON body; uploads have their own limit
 RETRY_AFTER = 2  #: seconds
 SHOWN = 200  #: characters of a wrong value
 
 
 class Problem(RingbackError):
-    """A problem with its HTTP status; ``kind`` ends its stable ``type`` URI."""
+    """A problem of a kind, in words that fit the case; ``more``: further members of its body."""
 
     def __init__(
         self,
-        status: int,
-        kind: str,
-        title: str,
+        kind: Kind,
         detail: str,
-        errors: tuple[FieldError, ...] = (),
-        headers: dict[str, str] | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(detail)
-        self.status = status
+        self.kind = kind
+        self.status = kind.status
         self.headers = headers or {}
         self.body: dict[str, Any] = {
-            "type": f"urn:ringback:problem:{kind}", "title": title, "status": status,
-            "detail": detail,
+            "type": kind.type, "title": kind.title, "status": kind.status, "detail": detail, **more,
         }  # fmt: skip
         if errors:
             self.body["errors"] = [
@@ -80,15 +83,15 @@ def problem_of(error: Exception) -> Problem | None:
         case Problem():
             return error
         case JobNotFound() | FileNotFound():
-            return Problem(404, "not-found", "Not found", str(error))
+            return Problem(kinds.NOT_FOUND, str(error))
         case UnknownJobType():
             fault = FieldError("type", error.name, str(error))
-            return Problem(422, "unknown-job-type", "Unknown job type", str(error), (fault,))
+            return Problem(kinds.UNKNOWN_JOB_TYPE, str(error), (fault,))
         case InvalidParams():
             told = "Some fields are wrong; each is listed with what it needs."
-            return Problem(422, "invalid-params", "Wrong params", told, error.errors)
+            return Problem(kinds.INVALID_PARAMS, told, error.errors)
         case IdempotencyMismatch():
-            return Problem(422, "idempotency-mismatch", "Idempotency-Key reused", str(error))
+            return Problem(kinds.IDEMPOTENCY_MISMATCH, str(error))
         case StoreUnavailable():
             return unavailable()
     return _conflict(error)
@@ -98,30 +101,22 @@ def _conflict(error: Exception) -> Problem | None:
     """What the job's state forbids."""
     match error:
         case DuplicateWork():
-            return _409("duplicate-work", "The same work is under way", error, error.job_id)
+            return Problem(kinds.DUPLICATE_WORK, str(error), job=error.job_id)
         case JobEnded():
-            return _409("job-ended", "The job has ended", error, error.job_id)
+            return Problem(kinds.JOB_ENDED, str(error), job=error.job_id)
         case NotCancellable():
-            return _409("not-cancellable", "Can't be cancelled", error, error.job_id)
+            return Problem(kinds.NOT_CANCELLABLE, str(error), job=error.job_id)
         case NotRetryable():
-            return _409("not-retryable", "Can't be retried", error, error.job_id)
+            return Problem(kinds.NOT_RETRYABLE, str(error), job=error.job_id)
         case PartOfPipeline():
-            return _409("part-of-pipeline", "A step of another job", error, error.job_id)
+            return Problem(kinds.PART_OF_PIPELINE, str(error), job=error.job_id)
     return None
-
-
-def _409(kind: str, title: str, error: Exception, job_id: str) -> Problem:
-    problem = Problem(409, kind, title, str(error))
-    problem.body["job"] = job_id
-    return problem
 
 
 def unavailable() -> Problem:
     """The store is away: nothing was lost, come back in a moment."""
     return Problem(
-        503,
-        "unavailable",
-        "Temporarily unavailable",
+        kinds.UNAVAILABLE,
         f"Our database isn't answering. Repeat the request in {RETRY_AFTER} seconds; with the same "
         "Idempotency-Key it can't start a job twice.",
         headers={"Retry-After": str(RETRY_AFTER)},
@@ -133,17 +128,38 @@ def unforeseen() -> Problem:
     reference = uuid7()
     log.exception("request.unforeseen", ref=reference)
     return Problem(
-        500,
-        "internal",
-        "Our fault",
+        kinds.INTERNAL,
         f"The request failed because of a fault of ours. The reference is {reference}.",
     )
 
 
 def bad_request(field: str, value: object, message: str) -> Problem:
     """One wrong field of a request."""
-    fault = FieldError(field, value, message)
-    return Problem(400, "bad-request", "Wrong request", f"{field} {message}", (fault,))
+    return Problem(kinds.BAD_REQUEST, f"{field} {message}", (FieldError(field, value, message),))
+
+
+def wrong_fields(errors: Sequence[FieldError]) -> Problem:
+    """One or more wrong fields of a request."""
+    told = "; ".join(f"{e.field} {e.message}" for e in errors)
+    return Problem(kinds.BAD_REQUEST, told, errors)
+
+
+_HTTP = {404: kinds.NOT_FOUND, 405: kinds.METHOD_NOT_ALLOWED, 413: kinds.TOO_LARGE}
+
+
+def _http(error: web.HTTPException) -> Problem:
+    """What aiohttp refuses by itself."""
+    allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    match error.status:
+        case 404:
+            told = "There is nothing at this path. /openapi.json lists what there is."
+        case 405:
+            told = f"This path takes {allowed.get('Allow', 'other methods')}."
+        case 413:
+            told = f"A JSON body may have up to {BODY_LIMIT:,} bytes."
+        case _:
+            told = f"{error.reason}."
+    return Problem(_HTTP.get(error.status, kinds.BAD_REQUEST), told, headers=allowed)
 
 
 @web.middleware
@@ -155,7 +171,7 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400 or not request.path.startswith("/api/"):
             raise
-        return Problem(error.status, f"http-{error.status}", error.reason, error.reason).response()
+        return _http(error).response()
     except RingbackError as error:
         found = problem_of(error)
         return (found or unforeseen()).response()

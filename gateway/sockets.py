@@ -5,36 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import orjson
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from gateway import receipts
 from gateway.auth import Tokens
 from gateway.background import spawn
-from gateway.control import Controls
+from gateway.decode import decode
 from gateway.engine import Server
+from gateway.events import PRESENCE, Ack, Caller, Event, Events
 from gateway.hub import Hub
 from gateway.problems import Problem, bad_request, problem_of, unforeseen
 from gateway.session import Resume, Session
-from gateway.submit import Submissions
 from ringback import store
 from ringback.connection import AsyncStore
 from ringback.errors import RingbackError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-PRESENCE = 25_000  #: ms that a connection counts without being renewed
 RENEW_EVERY = 10.0  #: seconds
 LONGEST = 7 * 86_400.0  #: seconds that a socket lives, however long its token does
 OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
-
-Ack = dict[str, Any]
-Handler = Callable[[str, Any], Awaitable[Ack]]
 
 
 class Sockets:
@@ -45,27 +39,19 @@ class Sockets:
         db: AsyncStore,
         hub: Hub,
         tokens: Tokens,
-        submissions: Submissions,
-        controls: Controls,
+        events: Events,
         origins: list[str],
     ) -> None:
         self._db = db
         self._hub = hub
         self._tokens = tokens
-        self._submissions = submissions
-        self._controls = controls
+        self._events = events
         self._sessions: dict[str, Session] = {}
         self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
         self.server.on("connect", self._connect)
-        for event, handler in self._events().items():
-            self.server.on(event, self._acked(handler))
+        for event in events.table():
+            self.server.on(event.name, self._acked(event))
         self.server.on("*", self._unknown)
-
-    def _events(self) -> Mapping[str, Handler]:
-        return {
-            "submit": self._submit, "cancel": self._cancel, "retry": self._retry,
-            "seen": self._seen, "presence": self._presence,
-        }  # fmt: skip
 
     # -- coming and going
 
@@ -126,20 +112,15 @@ class Sockets:
         for eio_sid in list(self._sessions):
             self.server.cut(eio_sid)
 
-    def _session(self, sid: str) -> Session:
-        return self._sessions[self.server.manager.eio_sid_from_sid(sid, "/")]
-
     # -- what clients may ask
 
-    def _acked(self, handler: Handler) -> Callable[..., Awaitable[Ack]]:
+    def _acked(self, event: Event) -> Callable[..., Awaitable[Ack]]:
         """Answers ``{ok: true, …}`` or ``{ok: false, problem}``, whatever happens."""
 
         async def handle(sid: str, *args: Any) -> Ack:
             try:
-                data = args[0] if args else {}
-                if not isinstance(data, dict):
-                    raise bad_request("argument", data, "must be an object")
-                return {"ok": True, **await handler(sid, data)}
+                payload = decode(event.payload, args[0] if args else {}, "argument")
+                return {"ok": True, **await event.handler(self._caller(sid), payload)}
             except RingbackError as error:
                 problem = problem_of(error)
             except Exception:
@@ -149,37 +130,12 @@ class Sockets:
         return handle
 
     async def _unknown(self, event: str, _: str, *__: Any) -> Ack:
-        known = ", ".join(self._events())
+        known = ", ".join(event.name for event in self._events.table())
         return {"ok": False, "problem": bad_request("event", event, f"is unknown: {known}").body}
 
-    async def _submit(self, sid: str, data: dict[str, Any]) -> Ack:
-        view = await self._submissions.submit(self._session(sid).owner, data)
-        return {"job": orjson.loads(view)}
-
-    async def _cancel(self, sid: str, data: dict[str, Any]) -> Ack:
-        view = await self._controls.cancel(self._session(sid).user, data.get("id"))
-        return {"job": orjson.loads(view)}
-
-    async def _retry(self, sid: str, data: dict[str, Any]) -> Ack:
-        user, scope = self._session(sid).user, data.get("scope", "all")
-        view = await self._controls.retry(user, data.get("id"), scope)
-        return {"job": orjson.loads(view)}
-
-    async def _seen(self, sid: str, data: dict[str, Any]) -> Ack:
-        user = self._session(sid).user
-        await receipts.seen(self._db, user, data.get("id"), data.get("version"))
-        return {}
-
-    async def _presence(self, sid: str, data: dict[str, Any]) -> Ack:
-        state = data.get("state")
-        if state not in ("active", "away"):
-            raise bad_request("state", state, 'must be "active" or "away"')
+    def _caller(self, sid: str) -> Caller:
         eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
-        session = self._sessions[eio_sid]
-        session.away = state == "away"
-        lease = 0 if session.away else PRESENCE
-        await self._db.do(store.presence(session.user, lease, eio_sid))
-        return {}
+        return Caller(eio_sid, self._sessions[eio_sid])
 
     # -- presence
 

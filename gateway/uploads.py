@@ -11,7 +11,9 @@ from urllib.parse import quote
 import orjson
 from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 
-from gateway.api import Api, json
+from gateway import kinds
+from gateway.endpoint import Asked, Endpoint, json
+from gateway.models import FileView, UploadQuery
 from gateway.problems import Problem, bad_request
 from ringback import files
 from ringback.connection import AsyncStore
@@ -24,22 +26,29 @@ NAME_LENGTH = 200
 class Uploads:
     """``/api/v1/files``."""
 
-    def __init__(self, db: AsyncStore, api: Api, data_dir: Path, largest: int) -> None:
+    def __init__(self, db: AsyncStore, data_dir: Path, largest: int) -> None:
         self._db = db
-        self._api = api
         self._data_dir = data_dir
         self._largest = largest
 
-    def routes(self) -> list[web.RouteDef]:
+    def endpoints(self) -> list[Endpoint]:
         """Everything this serves."""
         return [
-            web.post("/api/v1/files", self.upload),
-            web.get("/api/v1/files/{id}", self.download),
-        ]
+            Endpoint(
+                method="POST", path="/api/v1/files", handler=self.upload, tag="files",
+                summary="Store a file: the body, or the part `file` of a form", query=UploadQuery,
+                consumes="application/octet-stream", status=201, answer=FileView,
+                sends={"Location": "where you download it"}, problems=(kinds.TOO_LARGE,),
+            ),
+            Endpoint(
+                method="GET", path="/api/v1/files/{id}", handler=self.download, tag="files",
+                summary="A file of yours", produces=(), problems=(kinds.NOT_FOUND,),
+            ),
+        ]  # fmt: skip
 
-    async def upload(self, request: web.Request) -> web.Response:
+    async def upload(self, asked: Asked[UploadQuery, None]) -> web.Response:
         """201. The file is the body (``?name=customers.csv``) or the part ``file`` of a form."""
-        owner = self._api.identify(request).owner.id
+        request, owner = asked.request, asked.user
         if (request.content_length or 0) > self._largest + CHUNK:
             raise self._too_large()
         name, chunks = await _source(request)
@@ -52,10 +61,9 @@ class Uploads:
         body = {"id": file.id, "name": name, "size": size, "content_type": kind, "url": file.url}
         return json(orjson.dumps(body), status=201, headers={"Location": file.url})
 
-    async def download(self, request: web.Request) -> web.StreamResponse:
+    async def download(self, asked: Asked[None, None]) -> web.StreamResponse:
         """The file, as an attachment: what users upload is never run on our origin."""
-        owner = self._api.identify(request).owner.id
-        file = await self._db.do(files.find(request.match_info["id"], owner, self._data_dir))
+        file = await self._db.do(files.find(asked.part("id"), asked.user, self._data_dir))
         if not file.path.is_file():
             raise files.FileNotFound(file.id)
         headers = {
@@ -84,7 +92,7 @@ class Uploads:
 
     def _too_large(self) -> Problem:
         return Problem(
-            413, "too-large", "File too large",
+            kinds.TOO_LARGE,
             f"Files may have up to {self._largest:,} bytes. Split the file, or ask us for more.",
         )  # fmt: skip
 

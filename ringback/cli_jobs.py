@@ -22,8 +22,8 @@ app = typer.Typer(help="Look at jobs, stop them, do them again.", no_args_is_hel
 @app.command("list")
 def list_jobs(user: User = DEMO, limit: Annotated[int, typer.Option(min=1, max=500)] = 20) -> None:
     """A user's jobs, last changed first."""
-    page = new_store().do(feeds.page(user_id(user), None, limit))
-    show.table([orjson.loads(view) for _, view in page], console)
+    page = new_store().do(feeds.page(user_id(user), limit=limit))
+    show.table([orjson.loads(view) for _, view in page.jobs], console)
 
 
 @app.command("show")

@@ -7,10 +7,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ringback.keys import Call, job_key, key, partition_of, plain
+import orjson
+
+from ringback.instant import rfc3339
+from ringback.keys import Call, key, partition_of
 
 SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
 REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
+LOOK = 500  #: jobs that are looked at for one page
 SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
 
 
@@ -43,22 +47,60 @@ def read(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
     return _feed((yield _feed_call(user, -1, SNAPSHOT)), reset=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which of a user's jobs: in one of the states, of the type, changed at ``since`` (ms since
+    1970) or later, with ``text`` in the title, in whatever case."""
+
+    states: tuple[str, ...] = ()
+    type: str | None = None
+    since: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """(seq, view) of jobs, newest change first; ``next``: the ``before`` of the next page, None
+    where there is none; ``cursor``: where the feed stood."""
+
+    jobs: tuple[tuple[int, bytes], ...]
+    next: int | None
+    cursor: str
+
+
 def page(
-    user: str, before: int | None, limit: int
-) -> Generator[Call, Any, list[tuple[int, bytes]]]:
-    """(seq, view) of a user's jobs, newest change first, below the position ``before``."""
+    user: str, before: int | None = None, limit: int = SNAPSHOT, wanted: Filter = Filter()
+) -> Generator[Call, Any, Page]:
+    """A user's jobs, newest change first, below the position ``before``.
+
+    At most 500 jobs are looked at, so a page may be short, or empty, and there is a next one all
+    the same.
+    """
     partition = partition_of(user)
-    top = "+inf" if before is None else f"({before}"
-    found = yield plain(
-        "ZRANGE", key(partition, "feed", user), top, "-inf", "BYSCORE", "REV",
-        "LIMIT", 0, limit, "WITHSCORES",
+    feed, _, own = feed_keys(user)
+    look = max(limit, LOOK)
+    asked = {
+        "before": before, "limit": look if wanted.text else limit, "look": look,
+        "states": wanted.states, "type": wanted.type,
+        "since": None if wanted.since is None else rfc3339(wanted.since),
+    }  # fmt: skip
+    told = orjson.dumps({name: value for name, value in asked.items() if value is not None})
+    reply = yield Call(
+        "page", (feed, own, key(partition, "epoch")),
+        (secrets.token_hex(4), told, key(partition, "job", "")),
     )  # fmt: skip
-    jobs = []
-    for job_id, seq in found:
-        view = yield plain("HGET", job_key(job_id.decode()), "view")
-        if view is not None:
-            jobs.append((int(seq), bytes(view)))
-    return jobs
+    found = zip(map(int, reply[3::2]), map(bytes, reply[4::2]), strict=True)
+    return _page(reply, [job for job in found if _has(job[1], wanted.text)], limit)
+
+
+def _page(reply: Sequence[Any], found: Sequence[tuple[int, bytes]], limit: int) -> Page:
+    cursor = f"{reply[0].decode()}:{reply[1]}"
+    last = found[limit - 1][0] if len(found) > limit else int(reply[2])
+    return Page(tuple(found[:limit]), last or None, cursor)
+
+
+def _has(view: bytes, text: str | None) -> bool:
+    return text is None or text.casefold() in orjson.loads(view)["title"].casefold()
 
 
 def _feed_call(user: str, since: int, limit: int) -> Call:

@@ -31,7 +31,7 @@ from ringback.settings import PREFIX, Settings
 T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
-WITHIN = 30.0  #: seconds that a test waits for a condition; the machine may be slow, never stuck
+WITHIN = 60.0  #: seconds that a test waits for a condition; the machine may be slow, never stuck
 
 
 def until(condition: Callable[[], T], within: float = WITHIN, what: str = "") -> T:

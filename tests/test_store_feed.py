@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ringback import feeds, store
 from ringback.codec import view_json
 from ringback.connection import Store
-from ringback.feeds import Feed
+from ringback.feeds import Feed, Filter, Page
 from ringback.instant import rfc3339
 from ringback.job import (
     Counts,
@@ -40,6 +40,7 @@ from tests.eye import (
     submitted,
     with_db,
 )
+from tests.rig import new_spec
 
 
 @pytest.fixture
@@ -239,11 +240,58 @@ def test_pages_go_back_through_all_jobs_once(db: Store) -> None:
     db.do(store.update(jobs[2], Job.claimed))
     found: list[str] = []
     before: int | None = None
-    while page := db.do(feeds.page("ann", before, 3)):
-        found += [orjson.loads(view)["id"] for _, view in page]
-        before = page[-1][0]
+    while True:
+        page = db.do(feeds.page("ann", before, 3))
+        found += listed(page)
+        if page.next is None:
+            break
+        before = page.next
     newest_first = [jobs[2], *reversed(jobs[3:]), jobs[1], jobs[0]]
     assert found == [job.id for job in newest_first]
+
+
+def titled(db: Store, title: str) -> Job:
+    return db.do(store.submit(new_spec(title=title))).job
+
+
+def listed(page: Page) -> list[str]:
+    return [orjson.loads(view)["id"] for _, view in page.jobs]
+
+
+def test_a_page_has_only_what_the_filter_wants(db: Store) -> None:
+    first, second, third = (titled(db, title) for title in ("Zähne", 'ZÄHNE "x"', "Bills"))
+    db.do(store.update(second, Job.claimed))
+    by = {
+        Filter(states=("running",)): [second],
+        Filter(states=("queued", "running")): [second, third, first],
+        Filter(type="csv.import", text="zähne"): [second, first],
+        Filter(type="links.check"): [],
+        Filter(since=third.updated_at.ms): [second, third, first][: 3 if same(first, third) else 2],
+    }
+    for wanted, jobs in by.items():
+        assert listed(db.do(feeds.page("ann", wanted=wanted))) == [job.id for job in jobs], wanted
+
+
+def same(first: Job, second: Job) -> bool:
+    return first.updated_at == second.updated_at
+
+
+def test_pages_with_a_filter_go_back_through_all_that_it_wants(db: Store) -> None:
+    jobs = [titled(db, "even" if n % 2 == 0 else "odd") for n in range(9)]
+    found: list[str] = []
+    before = None
+    while True:
+        page = db.do(feeds.page("ann", before, 2, Filter(text="EVEN")))
+        found += listed(page)
+        if page.next is None:
+            break
+        before = page.next
+    assert found == [job.id for job in reversed(jobs[::2])]
+
+
+def test_an_empty_feed_is_an_empty_page(db: Store) -> None:
+    page = db.do(feeds.page("nobody"))
+    assert (page.jobs, page.next, page.cursor.endswith(":0")) == ((), None, True)
 
 
 # -- history

@@ -164,6 +164,8 @@ def rest(
     """One request; ``body`` is sent as it is if it is bytes, or else as JSON. Header names are
     written with underscores. Raises OSError where nobody answers."""
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    if data is not None:
+        headers.setdefault("Content_Type", "application/json")
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -144,6 +144,6 @@ def _recovers(case: Case, refused: str, told: Callable[[Row], None]) -> None:
 
     until(accepted, what="accepted again")
     told(case.settled(WITHIN))
-    known = case.rig.do(feeds.page(ASKER, None, 1000))
+    known = case.rig.do(feeds.page(ASKER, limit=1000)).jobs
     assert len(known) == len(case.jobs) - 3, "a job that nobody was told of"
     assert case.attempts() == {(1, 1)}, "an attempt more than needed"

@@ -75,7 +75,9 @@ def test_a_gateway_that_loses_answers_accepts_each_job_once(
     told(case.settled(WITHIN, lambda: f"{lost} answers lost"))
     assert lost >= ASKED
     for number in range(2):
-        assert len(swift_rig.do(feeds.page(user(number), None, 1000))) == ASKED, "a job too many"
+        assert len(swift_rig.do(feeds.page(user(number), limit=1000)).jobs) == ASKED, (
+            "a job too many"
+        )
 
 
 def _accepted(case: Case, who: str, key: str | None) -> None:

@@ -1,0 +1,34 @@
+"""The API describing itself: ``/openapi.json``, and ``/docs`` to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import orjson
+from aiohttp import web
+
+from gateway.endpoint import Endpoint
+from gateway.openapi import openapi
+
+HEADERS = {"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}  # public, and no secret
+
+
+class Documents:
+    """Serves what is made from the table of endpoints, on the first request for it."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], url: str) -> None:
+        self._endpoints = endpoints
+        self._url = url
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything this serves."""
+        return [web.get("/openapi.json", self.openapi)]
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        """OpenAPI 3.1."""
+        return web.Response(body=self._openapi, content_type="application/json", headers=HEADERS)
+
+    @cached_property
+    def _openapi(self) -> bytes:
+        return orjson.dumps(openapi(self._endpoints, self._url))

@@ -1,0 +1,160 @@
+"""Typed endpoints: each says in one place what it takes, what it answers, and who may ask.
+
+Requests are checked by it, and ``/openapi.json`` is made of it, so the two can't differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from gateway import kinds
+from gateway.accept import check_accept
+from gateway.auth import NOBODY, Identity, Tokens
+from gateway.decode import body_of, decode, query_of
+from gateway.kinds import Kind
+from gateway.problems import Problem
+
+JSON = "application/json"
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Q, B]):
+    """A request, decoded: by whom, the query and the body as their models (None: it has none)."""
+
+    request: web.Request
+    identity: Identity
+    query: Q
+    body: B
+
+    @property
+    def user(self) -> str:
+        """The id of who asks."""
+        return self.identity.owner.id
+
+    def part(self, name: str) -> str:
+        """A part of the path, as it came: whoever looks it up answers 404."""
+        return self.request.match_info[name]
+
+
+Handler = Callable[[Any], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path.
+
+    ``role``: who may ask: None anybody, ``"user"`` whoever has signed in, else whose token has
+    it. ``body_optional``: no body is as good as an empty object. ``answer``: the JSON that it
+    answers with ``status``; ``produces``: the media types it can answer with (none: any).
+    ``headers``: further request headers, and ``sends``: further response headers, with what they
+    mean. ``problems``: the kinds that it may meet beside those that all may.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    role: str | None = "user"
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    answer: type[BaseModel] | None = None
+    status: int = 200
+    produces: Sequence[str] = (JSON,)
+    consumes: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sends: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[Kind] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique: ``get_api_v1_jobs_id``."""
+        words = self.path.replace("{", "").replace("}", "").replace("/", "_").replace(".", "_")
+        return f"{self.method.lower()}{words}"
+
+
+def routes(endpoints: Sequence[Endpoint], tokens: Tokens) -> list[web.RouteDef]:
+    """The endpoints as aiohttp has them; HEAD goes with GET."""
+    return [web.route(e.method, e.path, _serving(e, tokens)) for e in endpoints] + [
+        web.head(e.path, _serving(e, tokens)) for e in endpoints if e.method == "GET"
+    ]
+
+
+def _serving(endpoint: Endpoint, tokens: Tokens) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        identity = _identify(endpoint, tokens, request)
+        check_accept(request.headers.get("Accept"), endpoint.produces)
+        query = query_of(request, endpoint.query) if endpoint.query else None
+        body = await _body(endpoint, request)
+        return await endpoint.handler(Asked(request, identity, query, body))
+
+    return serve
+
+
+def _identify(endpoint: Endpoint, tokens: Tokens, request: web.Request) -> Identity:
+    if endpoint.role is None:
+        return NOBODY
+    identity = tokens.verify(bearer(request))
+    if endpoint.role != "user":
+        require(identity, endpoint.role)
+    return identity
+
+
+def bearer(request: web.Request) -> str | None:
+    """The token in the header Authorization."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def require(identity: Identity, role: str) -> None:
+    """Raises a 403 Problem for who lacks the role."""
+    if role not in identity.roles:
+        has = ", ".join(sorted(identity.roles)) or "none"
+        told = f"This needs a token with the role {role!r}; the roles of yours: {has}."
+        raise Problem(kinds.FORBIDDEN, told)
+
+
+async def _body(endpoint: Endpoint, request: web.Request) -> BaseModel | None:
+    if endpoint.body is None:
+        return None
+    if endpoint.body_optional and not request.can_read_body:
+        return endpoint.body()
+    return decode(endpoint.body, await body_of(request))
+
+
+def json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON response that no cache keeps."""
+    return web.Response(
+        body=body, status=status, content_type=JSON,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )  # fmt: skip
+
+
+def reply(answer: BaseModel, status: int = 200) -> web.Response:
+    """A typed answer as a JSON response."""
+    return json(orjson.dumps(answer.model_dump(mode="json", by_alias=True)), status)
+
+
+def tagged(request: web.Request, tag: str, body: bytes, **headers: str) -> web.Response:
+    """The body with its ETag; 304 without it where the client has it (RFC 9110, 13.1.2)."""
+    etag = f'"{tag}"'
+    # the client may keep it, and must ask each time whether it still holds
+    told = {"ETag": etag, "Cache-Control": "private, no-cache", **headers}
+    if has(request, etag):
+        return web.Response(status=304, headers=told)
+    return web.Response(body=body, content_type=JSON, headers=told)
+
+
+def has(request: web.Request, etag: str) -> bool:
+    """Whether If-None-Match names this ETag (a weak comparison)."""
+    known = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
+    return "*" in known or any(tag.removeprefix("W/") == etag for tag in known)

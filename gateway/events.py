@@ -1,0 +1,114 @@
+"""What clients may ask over a socket: the table of their events, each answered by an ack.
+
+``/asyncapi.json`` is made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from gateway import models, receipts
+from gateway.control import Controls
+from gateway.models import (
+    CancelEvent,
+    JobAck,
+    Ok,
+    PresenceEvent,
+    RetryEvent,
+    SeenEvent,
+    SubmitRequest,
+)
+from gateway.session import Session
+from gateway.submit import Submissions
+from ringback import store
+from ringback.connection import AsyncStore
+
+PRESENCE = 25_000  #: ms that a connection counts without being renewed
+
+Ack = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The transport that an event came by, and its session."""
+
+    eio_sid: str
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event that clients send: its payload, who answers it, and what the ack has beside
+    ``ok``."""
+
+    name: str
+    payload: type[BaseModel]
+    handler: Callable[[Caller, Any], Awaitable[Ack]]
+    summary: str
+    answer: type[Ok] = models.Ok
+
+
+class Events:
+    """Answers clients' events. Handlers raise Problem and RingbackError."""
+
+    def __init__(self, db: AsyncStore, submissions: Submissions, controls: Controls) -> None:
+        self._db = db
+        self._submissions = submissions
+        self._controls = controls
+
+    def table(self) -> Sequence[Event]:
+        """All events that clients may send."""
+        return (
+            Event(
+                name="submit", payload=SubmitRequest, handler=self.submit, answer=JobAck,
+                summary="Submit a job; it is on disk when the ack comes",
+            ),
+            Event(
+                name="cancel", payload=CancelEvent, handler=self.cancel, answer=JobAck,
+                summary="Ask a job to stop",
+            ),
+            Event(
+                name="retry", payload=RetryEvent, handler=self.retry, answer=JobAck,
+                summary="Do an ended job again, as a new one that is linked to it",
+            ),
+            Event(
+                name="seen", payload=SeenEvent, handler=self.seen,
+                summary="The user has seen the end of a job",
+            ),
+            Event(
+                name="presence", payload=PresenceEvent, handler=self.presence,
+                summary="Whether somebody looks at the page",
+            ),
+        )  # fmt: skip
+
+    async def submit(self, caller: Caller, wanted: SubmitRequest) -> Ack:
+        """``{job}``."""
+        view = await self._submissions.submit(caller.session.owner, wanted)
+        return {"job": orjson.loads(view)}
+
+    async def cancel(self, caller: Caller, wanted: CancelEvent) -> Ack:
+        """``{job}``."""
+        return {"job": orjson.loads(await self._controls.cancel(caller.session.user, wanted.id))}
+
+    async def retry(self, caller: Caller, wanted: RetryEvent) -> Ack:
+        """``{job}``: the new one."""
+        view = await self._controls.retry(caller.session.user, wanted.id, wanted.scope)
+        return {"job": orjson.loads(view)}
+
+    async def seen(self, caller: Caller, seen: SeenEvent) -> Ack:
+        """Books the receipt by the app itself."""
+        await receipts.seen(self._db, caller.session.user, seen.id, seen.version)
+        return {}
+
+    async def presence(self, caller: Caller, told: PresenceEvent) -> Ack:
+        """Begins or ends the connection's lease."""
+        session = caller.session
+        session.away = told.state == "away"
+        lease = 0 if session.away else PRESENCE
+        await self._db.do(store.presence(session.user, lease, caller.eio_sid))
+        return {}

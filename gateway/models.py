@@ -1,0 +1,444 @@
+"""The wire shapes, typed: what clients send and what they get, over HTTP and sockets alike.
+
+``/openapi.json`` and ``/asyncapi.json`` are made from these models, so they can't say anything
+else. Requests are checked by them; answers are bytes that the store holds already, and tests
+hold these bytes to the models. Clients must ignore fields that they don't know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ringback.declare import NAME
+from ringback.keys import is_job_id
+
+JOB_ID = "1f-01971c2e-8f3a-7c51-9b0e-2f6d1f0a4b7c"
+FILE_ID = "1f-01971c2e-7a10-7d02-8c4d-0c6f7e9d1a2b"
+WHEN = "2026-01-31T09:30:00.123Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Marks a field: what it must be, told to whoever sends anything else, or nothing."""
+
+    text: str
+
+
+class Request(BaseModel):
+    """Something a client sends: exact types, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """The query of a URL: text that is read as what the fields say; no unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """Something a client gets."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError("must be the name of a job type (GET /api/v1/types)")
+    return text
+
+
+def _job_id(text: str) -> str:
+    if not is_job_id(text):
+        raise ValueError("must be a job's id")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be text of printable characters")
+    return text
+
+
+TypeName = Annotated[
+    str, AfterValidator(_name), Fix("must be the name of a job type (GET /api/v1/types)"),
+    Field(examples=["csv.import"]),
+]  # fmt: skip
+JobId = Annotated[str, Fix("must be a job's id"), Field(examples=[JOB_ID])]
+KnownJobId = Annotated[str, AfterValidator(_job_id), Fix("must be a job's id")]
+Moment = Annotated[str, Field(description="RFC 3339, UTC", examples=[WHEN])]
+StateName = Literal[
+    "queued", "running", "retrying", "cancelling", "succeeded", "partial", "failed", "cancelled"
+]
+Scope = Literal["all", "failed"]
+
+# -- the view
+
+
+class StepView(Answer):
+    """The part of the job under way; ``count`` is null where the number of steps isn't known."""
+
+    index: int
+    count: int | None
+    name: str
+
+
+class ProgressView(Answer):
+    """``done`` of ``total`` units; ``eta``: when it will probably have ended."""
+
+    done: int
+    total: int | None
+    unit: str
+    eta: Moment | None
+
+
+class CountsView(Answer):
+    """Item outcomes; they add up to the items seen."""
+
+    succeeded: int
+    failed: int
+    skipped: int
+
+
+class ItemProblemView(Answer):
+    """Equal problems of items as one: how many, in words, and what to do."""
+
+    code: str
+    outcome: Literal["failed", "skipped"]
+    count: int
+    message: str
+    action: str
+    examples: list[str]
+
+
+class ErrorView(Answer):
+    """Why a job or an attempt failed, in the user's words; ``ref`` is for support."""
+
+    code: str
+    category: Literal["input", "permission", "external", "system"]
+    message: str
+    action: str
+    retryable: bool
+    ref: str
+
+
+class LinkView(Answer):
+    """Something to fetch: absolute, or a path of this site."""
+
+    label: str
+    url: str
+
+
+class ResultView(Answer):
+    """What an ended job left."""
+
+    summary: str
+    links: list[LinkView]
+
+
+class QueueView(Answer):
+    """Why a queued job waits, in words; null where it isn't known."""
+
+    ahead: str | None
+    reason: str
+    start_estimate: str | None
+
+
+class AttemptView(Answer):
+    """``number`` of ``max``; when the next one comes, and why."""
+
+    number: int
+    max: int
+    next_at: Moment | None
+    reason: str | None
+
+
+class CanView(Answer):
+    """What may be asked of the job now."""
+
+    cancel: bool
+    retry: list[Scope]
+
+
+class EmailView(Answer):
+    """What became of the duty to tell the user by email."""
+
+    state: Literal["waiting", "sent", "delayed", "skipped", "failed"]
+    reason: str
+    at: Moment | None
+
+
+class ChildView(Answer):
+    """A step of a pipeline; ``id`` and ``state`` are null before it has begun."""
+
+    id: str | None
+    type: str
+    title: str
+    state: StateName | None
+    message: str
+    counts: CountsView
+    attempt: AttemptView
+    error: ErrorView | None
+
+
+class JobView(Answer):
+    """A job as its user sees it, whole. Of two, the one with the greater ``version`` is right."""
+
+    id: JobId
+    version: int
+    type: str
+    title: str
+    state: StateName
+    message: str
+    promise: str | None
+    queue: QueueView | None
+    step: StepView | None
+    progress: ProgressView
+    counts: CountsView
+    problems: list[ItemProblemView]
+    error: ErrorView | None
+    result: ResultView | None
+    attempt: AttemptView
+    can: CanView
+    cancel_warning: str | None
+    stalled: bool
+    email: EmailView | None
+    retry_of: str | None
+    parent: str | None
+    children: list[ChildView] | None
+    created_at: Moment
+    started_at: Moment | None
+    updated_at: Moment
+    finished_at: Moment | None
+
+
+# -- problems
+
+
+class FieldProblem(Answer):
+    """One wrong field: where, the value as it came, what it must be."""
+
+    field: str
+    value: Any
+    message: str
+
+
+class ProblemView(Answer):
+    """RFC 9457. ``type`` is stable; docs/errors tells what each means and what to do."""
+
+    type: str = Field(examples=["urn:ringback:problem:not-found"])
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = Field(default=[], description="each wrong field")
+    job: str | None = Field(default=None, description="the job that stands in the way")
+
+
+# -- jobs over HTTP
+
+
+class OwnerRequest(Request):
+    """For whom a backend submits (role ``service``)."""
+
+    id: Annotated[str, Field(min_length=1, max_length=255)]
+    email: str | None = None
+    name: str | None = None
+    locale: str = "en"
+    timezone: str = "UTC"
+
+
+class SubmitRequest(Request):
+    """A new job. The same ``idempotency_key`` of the same owner is the same job."""
+
+    type: TypeName
+    params: dict[str, Any] | None = Field(
+        default=None, description="as GET /api/v1/types says for the type"
+    )
+    idempotency_key: Annotated[str, AfterValidator(_printable)] | None = Field(
+        default=None, description="instead of the header Idempotency-Key"
+    )
+
+
+class RetryRequest(Request):
+    """``failed``: only the items that failed."""
+
+    scope: Scope = "all"
+
+
+class JobsQuery(Query):
+    """A page of the user's jobs, last changed first; filters are combined by *and*."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    before: Annotated[int, Field(ge=0, le=1 << 53)] | None = Field(
+        default=None, description="`next` of the page before"
+    )
+    state: Annotated[tuple[StateName, ...], BeforeValidator(lambda v: _listed(v))] = Field(
+        default=(), description="one or more, with commas: failed,partial"
+    )
+    type: TypeName | None = None
+    since: datetime | None = Field(default=None, description="changed at this moment or later")
+    text: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="is in the title, in whatever case"
+    )
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+
+class ItemsQuery(Query):
+    """A page of a job's items that failed or were skipped."""
+
+    outcome: Annotated[Literal["failed", "skipped"], Fix('must be "failed" or "skipped"')] = (
+        "failed"
+    )
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    after: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+
+class JobsPage(Answer):
+    """``next`` is the ``before`` of the next page; null: there is none."""
+
+    jobs: list[JobView]
+    next: int | None
+
+
+class StatusView(Answer):
+    """The few fields that a polling client needs."""
+
+    id: JobId
+    version: int
+    state: StateName
+    progress: ProgressView
+    counts: CountsView
+    updated_at: Moment
+    finished_at: Moment | None
+
+
+class HistoryEntry(Answer):
+    """One significant change of a job."""
+
+    at: Moment
+    version: int
+    state: StateName
+    attempt: int
+    what: str
+    error: ErrorView | None = None
+    reason: str | None = None
+
+
+class History(Answer):
+    """A job's significant changes, oldest first."""
+
+    history: list[HistoryEntry]
+
+
+class ItemView(Answer):
+    """An item that failed or was skipped; ``code`` is that of its problem."""
+
+    key: str
+    code: str
+    example: str
+
+
+class ItemsPage(Answer):
+    """``next`` is the ``after`` of the next page; null: there is none."""
+
+    items: list[ItemView]
+    next: int | None
+
+
+class TypeView(Answer):
+    """A job type; ``params`` is a JSON Schema (2020-12)."""
+
+    name: str
+    title: str
+    description: str
+    params: dict[str, Any]
+
+
+class Types(Answer):
+    """The job types that workers have declared."""
+
+    types: list[TypeView]
+
+
+class FileView(Answer):
+    """A stored file."""
+
+    id: str = Field(examples=[FILE_ID])
+    name: str
+    size: int
+    content_type: str
+    url: str
+
+
+class UploadQuery(Query):
+    """``name``: of a file that is the body itself."""
+
+    name: str | None = None
+
+
+class Health(Answer):
+    """The process answers."""
+
+    status: Literal["ok", "ready"]
+
+
+# -- events over sockets
+
+
+class JobsEvent(Answer):
+    """``reset``: replace all that you have."""
+
+    jobs: list[JobView]
+    reset: bool
+
+
+class CancelEvent(Request):
+    """Asks a job to stop."""
+
+    id: JobId
+
+
+class RetryEvent(Request):
+    """Does an ended job again."""
+
+    id: JobId
+    scope: Annotated[Scope, Fix('must be "all" or "failed"')] = "all"
+
+
+class SeenEvent(Request):
+    """The user has seen the end of a job."""
+
+    id: KnownJobId
+    version: Annotated[int, Fix("must be the version of the view that was seen")]
+
+
+class PresenceEvent(Request):
+    """An away page doesn't lengthen the wait for an email."""
+
+    state: Annotated[Literal["active", "away"], Fix('must be "active" or "away"')]
+
+
+class Ok(Answer):
+    """The acknowledgement of what was done."""
+
+    ok: Literal[True] = True
+
+
+class JobAck(Ok):
+    """The job, as it is after that."""
+
+    job: JobView
+
+
+class Refused(Answer):
+    """The acknowledgement of what was refused."""
+
+    ok: Literal[False] = False
+    problem: ProblemView
