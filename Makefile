@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test soak check format web web-check bench lock audit clean env-run env-dev node system
+.PHONY: help up demo test soak check format web web-check bench lock errors audit clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,9 @@ web-check: node
 bench: env-dev node ## measure, beside socket.io on Node (docs/performance.md tells how to read it)
 	@$(WITH_NODE) NODE_USE_SYSTEM_CA=1 npm --prefix bench ci --silent --no-audit --no-fund
 	@$(WITH_NODE) $(BIN)/python -m bench.run $(BENCH_ARGS)
+
+errors: env-dev ## write docs/errors again, from the table in gateway/kinds.py
+	@PYTHONPATH=. $(BIN)/python tools/errors.py
 
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh

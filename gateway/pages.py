@@ -20,8 +20,8 @@ FOREVER = "public, max-age=31536000, immutable"  # the assets' names carry their
 
 
 def routes(*, inbox: bool) -> list[Any]:
-    """`/`, `/inbox` (dev mail) and `/assets`."""
-    pages = [web.get("/", _page("index.html"))]
+    """`/`, `/docs`, `/inbox` (dev mail) and `/assets`."""
+    pages = [web.get("/", _page("index.html")), web.get("/docs", _page("docs.html"))]
     if inbox:
         pages.append(web.get("/inbox", _page("inbox.html")))
     if (STATIC / "assets").is_dir():
