@@ -48,7 +48,7 @@ bench: env-dev node ## measure, beside socket.io on Node (docs/performance.md te
 	@$(WITH_NODE) $(BIN)/python -m bench.run $(BENCH_ARGS)
 
 errors: env-dev ## write docs/errors again, from the table in gateway/kinds.py
-	@PYTHONPATH=. $(BIN)/python tools/errors.py
+	@PYTHONPATH=. $(BIN)/python tools/error_pages.py
 
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh

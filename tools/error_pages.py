@@ -1,4 +1,4 @@
-"""Write docs/errors, a page for each kind of problem: `python tools/errors.py` (`make errors`)."""
+"""Write docs/errors, a page for each kind of problem (`make errors`)."""
 
 from __future__ import annotations
 
