@@ -17,6 +17,7 @@ from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
 from gateway.problems import BODY_LIMIT, problems
+from gateway.shield import Shield
 from gateway.sockets import Sockets
 from gateway.submit import Submissions
 from gateway.uploads import Uploads
@@ -45,6 +46,7 @@ def make_app(settings: Settings) -> web.Application:
     if settings.dev:
         app.add_routes(Dev(tokens, data_dir / "inbox").routes())
     sockets.server.attach(app)
+    Shield(settings).protect(app)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         tasks = [asyncio.ensure_future(hub.run()), asyncio.ensure_future(sockets.keep_present())]

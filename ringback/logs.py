@@ -23,7 +23,11 @@ def set_up(*, verbose: bool = False) -> None:
     ]
     if not tty:
         shared.append(structlog.processors.format_exc_info)
-    renderer: Any = structlog.dev.ConsoleRenderer() if tty else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.processors.JSONRenderer()
+    if tty:
+        # its own tracebacks would show variables, and with them tokens and people's data
+        plain = structlog.dev.plain_traceback
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=plain)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
