@@ -7,6 +7,7 @@ hold these bytes to the models. Clients must ignore fields that they don't know.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from ringback.keys import is_job_id
 
 JOB_ID = "1f-01971c2e-8f3a-7c51-9b0e-2f6d1f0a4b7c"
 FILE_ID = "1f-01971c2e-7a10-7d02-8c4d-0c6f7e9d1a2b"
+DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 WHEN = "2026-01-31T09:30:00.123Z"
 
 
@@ -52,6 +54,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _dated(value: Any) -> Any:
+    if isinstance(value, str) and not DATED.match(value):
+        raise ValueError("must be a moment with its zone, such as 2026-01-31T09:30:00Z")
+    return value
+
+
 def _job_id(text: str) -> str:
     if not is_job_id(text):
         raise ValueError("must be a job's id")
@@ -66,8 +74,10 @@ def _printable(text: str) -> str:
 
 TypeName = Annotated[
     str, AfterValidator(_name), Fix("must be the name of a job type (GET /api/v1/types)"),
-    Field(examples=["csv.import"]),
+    Field(examples=["csv.import"], json_schema_extra={"pattern": f"^{NAME.pattern}$"}),
 ]  # fmt: skip
+#: A moment as text: pydantic alone takes numbers, too.
+Since = Annotated[datetime, BeforeValidator(_dated)]
 JobId = Annotated[str, Fix("must be a job's id"), Field(examples=[JOB_ID])]
 KnownJobId = Annotated[str, AfterValidator(_job_id), Fix("must be a job's id")]
 Moment = Annotated[str, Field(description="RFC 3339, UTC", examples=[WHEN])]
@@ -280,7 +290,7 @@ class JobsQuery(Query):
         default=(), description="one or more, with commas: failed,partial"
     )
     type: TypeName | None = None
-    since: datetime | None = Field(default=None, description="changed at this moment or later")
+    since: Since | None = Field(default=None, description="changed at this moment or later")
     text: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="is in the title, in whatever case"
     )
