@@ -44,7 +44,6 @@ def openapi(endpoints: Sequence[Endpoint], url: str) -> Node:
         "openapi": "3.1.0",
         "info": {
             "title": "Ringback", "version": version("ringback"), "description": ABOUT,
-            "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
         },
         "servers": [{"url": url.rstrip("/")}],
         "tags": [{"name": tag} for tag in dict.fromkeys(e.tag for e in endpoints)],

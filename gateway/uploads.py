@@ -36,7 +36,7 @@ class Uploads:
         return [
             Endpoint(
                 method="POST", path="/api/v1/files", handler=self.upload, tag="files",
-                summary="Store a file: the body, or the part `file` of a form", query=UploadQuery,
+                summary="Store a file: the body, or a form's part named file", query=UploadQuery,
                 consumes="application/octet-stream", status=201, answer=FileView,
                 sends={"Location": "where you download it"}, problems=(kinds.TOO_LARGE,),
             ),
