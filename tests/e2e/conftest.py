@@ -16,6 +16,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """An installation with one of each part."""
     whole = Rig(tmp_path_factory.mktemp("e2e"))
     whole.own["MAX_UPLOAD"] = str(UPLOADS)
-    whole.all()
-    yield whole
-    whole.close()
+    try:
+        whole.all()
+        yield whole
+    finally:  # also where a part didn't start: nothing of it may stay
+        whole.close()
