@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bench import people
 from bench.figures import Figure
+from gateway.claims import Identity
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
 from gateway.session import Resume, Session
@@ -52,7 +53,8 @@ async def _gateway(url: str, db: Store) -> list[Figure]:
     """One socket's session, opened as usual; then frames are handed to the hub."""
     hub, async_db, queue = Hub(url), AsyncStore(url), SendQueue()
     reading = asyncio.ensure_future(hub.run())
-    session = Session(Owner(id=USER), queue, hub, async_db, cut=lambda: None)
+    identity = Identity(Owner(id=USER), frozenset({"user"}), round(time.time()) + 3_600)
+    session = Session(identity, queue, hub, async_db, cut=lambda: None)
     await session.open(Resume())
     session.start()
     await _settled(queue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -17,23 +18,27 @@ from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
 from gateway.problems import BODY_LIMIT, problems
+from gateway.revocations import Revocations
 from gateway.shield import Shield
 from gateway.sockets import Sockets
 from gateway.submit import Submissions
 from gateway.uploads import Uploads
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
+from ringback.errors import StoreUnavailable
 from ringback.settings import Settings
 
 
 def make_app(settings: Settings) -> web.Application:
     """The gateway as an aiohttp application. Connects to nothing until it is started."""
-    db, hub, tokens = AsyncStore(settings.store), Hub(settings.store), Tokens(settings)
+    db, hub = AsyncStore(settings.store), Hub(settings.store)
+    revocations = Revocations(db)
+    tokens = Tokens(settings, revocations)
     data_dir = settings.defaults.data_dir
     doorbells = Doorbells(new_broker(settings.broker))
     submissions, controls = Submissions(db, doorbells, settings.defaults), Controls(db, doorbells)
-    events = Events(db, submissions, controls)
-    sockets = Sockets(db, hub, tokens, events, settings.origins)
+    events = Events(db, tokens, submissions, controls)
+    sockets = Sockets(db, hub, tokens, revocations, events, settings.origins)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
@@ -49,7 +54,10 @@ def make_app(settings: Settings) -> web.Application:
     Shield(settings).protect(app)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
-        tasks = [asyncio.ensure_future(hub.run()), asyncio.ensure_future(sockets.keep_present())]
+        with suppress(StoreUnavailable):  # then it is tried again, and until then nobody gets in
+            await revocations.read()
+        work = hub.run(), revocations.run(), tokens.keys.run(), sockets.keep_present()
+        tasks = [asyncio.ensure_future(each) for each in work]
         yield
         for task in tasks:
             await _end(task)

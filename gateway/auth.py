@@ -3,92 +3,90 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+import uuid
 from typing import Any
 
 import jwt
 
 from gateway import kinds
+from gateway.claims import BadToken, Identity, header_of, identity_of, json_object
+from gateway.jwks import Jwks, fetcher
 from gateway.problems import Problem
+from gateway.revocations import Revocations
+from gateway.signing import ALGORITHM, Key, Keys, Secret
 from ringback.job import Owner
 from ringback.settings import Settings
 
-ALGORITHM = "HS256"
+__all__ = ["ALGORITHM", "LEEWAY", "NOBODY", "Identity", "Tokens", "unauthorized"]
+
 LEEWAY = 5  #: seconds by which clocks may differ
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A verified client: whose jobs it sees, in which roles, until when (seconds since 1970)."""
-
-    owner: Owner
-    roles: frozenset[str]
-    expires: int
-
+NEEDED = ["exp", "sub", "aud", "iss"]
 
 #: Who asks where nobody has to sign in.
 NOBODY = Identity(Owner(id=""), frozenset(), 0)
 
 
+class _Reader(jwt.PyJWT):
+    """PyJWT, with claims read as strictly as the header."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        return json_object(decoded["payload"], "payload")
+
+
 class Tokens:
-    """Verifies tokens, and issues them for the dev sign-in and the command line."""
+    """Verifies tokens, and issues them for the dev sign-in and the command line.
 
-    def __init__(self, settings: Settings) -> None:
-        self._secret = settings.secret
-        self._audience = settings.jwt_audience
-        self._issuer = settings.jwt_issuer
+    ``revocations``: None for whoever only issues. ``issues``: whether tokens can be made here at
+    all, or only by an issuer elsewhere.
+    """
 
-    def verify(self, token: object) -> Identity:
-        """The identity. Raises a 401 Problem that says what is wrong with the token."""
+    def __init__(self, settings: Settings, revocations: Revocations | None = None) -> None:
+        self._settings = settings
+        self._revocations = revocations
+        self._reader = _Reader()
+        self.keys = _keys(settings)
+        self.issues = settings.jwks_url is None
+
+    async def verify(self, token: object) -> Identity:
+        """The identity. Raises a 401 Problem that says what is wrong with the token, and a 503
+        where that can't be told now."""
         if not isinstance(token, str) or not token:
             raise unauthorized("There is no token. Send one as `Authorization: Bearer …`.")
         try:
-            claims = jwt.decode(
-                token, self._secret, algorithms=[ALGORITHM], audience=self._audience,
-                issuer=self._issuer, leeway=LEEWAY,
-                options={"require": ["exp", "sub", "aud", "iss"]},
-            )  # fmt: skip
+            header = header_of(token)
+            claims = self._claims(token, await self.keys.find(header))
+            identity = identity_of(claims, time.time())
         except jwt.ExpiredSignatureError:
             raise unauthorized("The token has expired. Sign in again.") from None
-        except jwt.InvalidTokenError as error:
+        except (BadToken, jwt.InvalidTokenError) as error:
             raise unauthorized(f"The token isn't valid: {error}.") from None
-        return _identity(claims)
+        if self._revocations is not None and self._revocations.refuses(identity):
+            raise unauthorized("This sign-in was revoked. Sign in again.")
+        return identity
 
     def issue(self, owner: Owner, *, roles: list[str] | None = None, lifetime: int = 86_400) -> str:
-        """A token for ``lifetime`` seconds."""
+        """A token for ``lifetime`` seconds. Raises SettingsError where an issuer makes them."""
         now = int(time.time())
         claims = {
             "sub": owner.id, "email": owner.email, "name": owner.name, "locale": owner.locale,
-            "zoneinfo": owner.timezone, "roles": roles or ["user"], "aud": self._audience,
-            "iss": self._issuer, "iat": now, "exp": now + lifetime,
+            "zoneinfo": owner.timezone, "roles": roles or ["user"],
+            "aud": self._settings.jwt_audience, "iss": self._settings.jwt_issuer, "iat": now,
+            "exp": now + lifetime, "jti": str(uuid.uuid4()),
         }  # fmt: skip
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return jwt.encode(claims, self._settings.secret, algorithm=ALGORITHM)
+
+    def _claims(self, token: str, key: Key) -> dict[str, Any]:
+        return self._reader.decode(
+            token, key.material, algorithms=[key.algorithm], leeway=LEEWAY,
+            audience=self._settings.jwt_audience, issuer=self._settings.jwt_issuer,
+            options={"require": NEEDED},
+        )  # fmt: skip
+
+
+def _keys(settings: Settings) -> Keys:
+    return Jwks(fetcher(settings.jwks_url)) if settings.jwks_url else Secret(settings.secret)
 
 
 def unauthorized(detail: str) -> Problem:
     """401 with the challenge of RFC 6750."""
     return Problem(kinds.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
-
-
-def _identity(claims: dict[str, Any]) -> Identity:
-    def text(name: str, default: str | None) -> Any:
-        value = claims.get(name)
-        return value if isinstance(value, str) and value and _encodable(value) else default
-
-    if not text("sub", None):
-        raise unauthorized("The token's `sub` must be a non-empty string.")
-    owner = Owner(
-        id=claims["sub"], email=text("email", None), name=text("name", None),
-        locale=text("locale", "en"), timezone=text("zoneinfo", "UTC"),
-    )  # fmt: skip
-    roles = claims.get("roles")
-    named = [r for r in roles if isinstance(r, str)] if isinstance(roles, list) else ["user"]
-    return Identity(owner, frozenset(named), claims["exp"])
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell
-        return False
-    return True

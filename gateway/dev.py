@@ -22,6 +22,10 @@ from gateway.problems import Problem, bad_request
 from ringback.job import Owner
 from ringback.keys import demo_user
 
+NO_SIGN_IN = (
+    "There is no sign-in here: this server takes the tokens of an issuer (RINGBACK_JWKS_URL). Sign "
+    "in there, and open the page with its token: /#token=…"
+)
 SHOWN = 200  #: newest messages listed
 MAIL_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -49,6 +53,8 @@ class Dev:
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """A token for whoever says who they are."""
+        if not self._tokens.issues:
+            raise Problem(kinds.NOT_FOUND, NO_SIGN_IN)
         data = await body_of(request)
         email = data.get("email") if isinstance(data, dict) else None
         try:

@@ -91,7 +91,7 @@ def routes(endpoints: Sequence[Endpoint], tokens: Tokens) -> list[web.RouteDef]:
 
 def _serving(endpoint: Endpoint, tokens: Tokens) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        identity = _identify(endpoint, tokens, request)
+        identity = await _identify(endpoint, tokens, request)
         check_accept(request.headers.get("Accept"), endpoint.produces)
         query = query_of(request, endpoint.query) if endpoint.query else None
         body = await _body(endpoint, request)
@@ -100,10 +100,10 @@ def _serving(endpoint: Endpoint, tokens: Tokens) -> Handler:
     return serve
 
 
-def _identify(endpoint: Endpoint, tokens: Tokens, request: web.Request) -> Identity:
+async def _identify(endpoint: Endpoint, tokens: Tokens, request: web.Request) -> Identity:
     if endpoint.role is None:
         return NOBODY
-    identity = tokens.verify(bearer(request))
+    identity = await tokens.verify(bearer(request))
     if endpoint.role != "user":
         require(identity, endpoint.role)
     return identity

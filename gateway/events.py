@@ -13,12 +13,15 @@ import orjson
 from pydantic import BaseModel
 
 from gateway import models, receipts
+from gateway.auth import Tokens
 from gateway.control import Controls
 from gateway.models import (
     CancelEvent,
     JobAck,
     Ok,
     PresenceEvent,
+    RefreshAck,
+    RefreshEvent,
     RetryEvent,
     SeenEvent,
     SubmitRequest,
@@ -44,20 +47,24 @@ class Caller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event that clients send: its payload, who answers it, and what the ack has beside
-    ``ok``."""
+    ``ok``. ``renews``: it makes a sign-in that has ended good again, so it is taken then, too."""
 
     name: str
     payload: type[BaseModel]
     handler: Callable[[Caller, Any], Awaitable[Ack]]
     summary: str
     answer: type[Ok] = models.Ok
+    renews: bool = False
 
 
 class Events:
     """Answers clients' events. Handlers raise Problem and RingbackError."""
 
-    def __init__(self, db: AsyncStore, submissions: Submissions, controls: Controls) -> None:
+    def __init__(
+        self, db: AsyncStore, tokens: Tokens, submissions: Submissions, controls: Controls
+    ) -> None:
         self._db = db
+        self._tokens = tokens
         self._submissions = submissions
         self._controls = controls
 
@@ -83,6 +90,10 @@ class Events:
             Event(
                 name="presence", payload=PresenceEvent, handler=self.presence,
                 summary="Whether somebody looks at the page",
+            ),
+            Event(
+                name="auth:refresh", payload=RefreshEvent, handler=self.refresh, answer=RefreshAck,
+                summary="Go on with a new token of the same user", renews=True,
             ),
         )  # fmt: skip
 
@@ -112,3 +123,9 @@ class Events:
         lease = 0 if session.away else PRESENCE
         await self._db.do(store.presence(session.user, lease, caller.eio_sid))
         return {}
+
+    async def refresh(self, caller: Caller, told: RefreshEvent) -> Ack:
+        """``{expires_at}``. Where the token is refused, the connection stays on its old one."""
+        identity = await self._tokens.verify(told.token)
+        caller.session.sign_in.refresh(identity)
+        return {"expires_at": caller.session.sign_in.expires_at}

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import orjson
+
 _HEAD = re.compile(r'^(?:42\["job",)?\{"id":"([^"\\]+)","version":(\d+),')
 _OPEN_NOTICE = re.compile(r'"email":\{"state":"(?:waiting|delayed)"')
 
@@ -62,6 +64,11 @@ def jobs_frame(views: Iterable[str], cursor: str, *, reset: bool) -> str:
     """The ``jobs`` event: what a fresh connection gets first."""
     flag: Literal["true", "false"] = "true" if reset else "false"
     return f'42["jobs",{{"jobs":[{",".join(views)}],"reset":{flag}}},"{cursor}"]'
+
+
+def event_frame(name: str, payload: dict[str, object]) -> str:
+    """Any other event, which tells of no job and moves no cursor."""
+    return f"42{orjson.dumps([name, payload]).decode()}"
 
 
 def _head(text: str) -> tuple[str, str]:

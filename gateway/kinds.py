@@ -48,8 +48,9 @@ UNAUTHORIZED = _kind(
 )  # fmt: skip
 FORBIDDEN = _kind(
     "forbidden", 403, "Not allowed",
-    "The token is good, but lacks the role that this needs.",
-    "Use a token with the role that `detail` names, or ask whoever gives out roles.",
+    "The token is good, but lacks the role that this needs, or a connection was to go on with "
+    "another user's.",
+    "Do what `detail` says: mostly, use a token with the role that it names.",
 )  # fmt: skip
 NOT_FOUND = _kind(
     "not-found", 404, "Not found",

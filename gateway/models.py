@@ -435,6 +435,19 @@ class PresenceEvent(Request):
     state: Annotated[Literal["active", "away"], Fix('must be "active" or "away"')]
 
 
+class ExpiringEvent(Answer):
+    """The token ends soon; ``expires_in``: in so many seconds. Send ``auth:refresh``."""
+
+    expires_at: Moment
+    expires_in: int
+
+
+class RefreshEvent(Request):
+    """Goes on with a new token of the same user."""
+
+    token: Annotated[str, Fix("must be a token")]
+
+
 class Ok(Answer):
     """The acknowledgement of what was done."""
 
@@ -445,6 +458,12 @@ class JobAck(Ok):
     """The job, as it is after that."""
 
     job: JobView
+
+
+class RefreshAck(Ok):
+    """When the new token ends."""
+
+    expires_at: Moment
 
 
 class Refused(Answer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -11,7 +10,10 @@ from dataclasses import dataclass
 
 from gateway import receipts
 from gateway.background import spawn
+from gateway.claims import Identity
+from gateway.expiry import SignIn
 from gateway.follower import Follower
+from gateway.frame import event_frame
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
 from ringback.connection import AsyncStore
@@ -50,17 +52,32 @@ class Session:
     """Pushes a user's events to one socket, from CONNECT to its end."""
 
     def __init__(
-        self, owner: Owner, queue: SendQueue, hub: Hub, db: AsyncStore, cut: Callable[[], None]
+        self,
+        identity: Identity,
+        queue: SendQueue,
+        hub: Hub,
+        db: AsyncStore,
+        cut: Callable[[], None],
     ) -> None:
-        self.owner = owner
-        self.user = owner.id
-        self.pid = new_pid(owner.id)
+        self.sign_in = SignIn(identity, self._warn, cut)
+        self.user = identity.owner.id
+        self.pid = new_pid(self.user)
         self.away = False
-        self.expiry: asyncio.TimerHandle | None = None
+        self.cut = cut
         self._queue = queue
         self._db = db
-        self._follower = Follower(owner.id, queue, hub, db, cut)
+        self._follower = Follower(self.user, queue, hub, db, cut)
         self._recovered = False
+
+    @property
+    def identity(self) -> Identity:
+        """As whom, and in which roles, the client is signed in now."""
+        return self.sign_in.identity
+
+    @property
+    def owner(self) -> Owner:
+        """Whose jobs it submits."""
+        return self.identity.owner
 
     async def open(self, resume: Resume) -> None:
         """Joins the channel and reads the feed. Raises StoreUnavailable."""
@@ -76,12 +93,15 @@ class Session:
             self._follower.start_with_changes()
         else:
             self._follower.start_with_all()
+        self.sign_in.start()
 
     def close(self) -> None:
         """The socket is gone."""
         self._follower.close()
-        if self.expiry is not None:
-            self.expiry.cancel()
+        self.sign_in.end()
+
+    def _warn(self, told: dict[str, object]) -> None:
+        self._queue.send(event_frame("auth:expiring", told))
 
     def prove(self) -> None:
         """A pong came."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -12,13 +11,15 @@ from typing import Any
 import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from gateway.auth import Tokens
+from gateway import kinds
+from gateway.auth import Identity, Tokens
 from gateway.background import spawn
 from gateway.decode import decode
 from gateway.engine import Server
 from gateway.events import PRESENCE, Ack, Caller, Event, Events
 from gateway.hub import Hub
 from gateway.problems import Problem, bad_request, problem_of, unforeseen
+from gateway.revocations import Revocations
 from gateway.session import Resume, Session
 from ringback import store
 from ringback.connection import AsyncStore
@@ -27,7 +28,6 @@ from ringback.errors import RingbackError, StoreUnavailable
 log = structlog.get_logger(__name__)
 
 RENEW_EVERY = 10.0  #: seconds
-LONGEST = 7 * 86_400.0  #: seconds that a socket lives, however long its token does
 OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
 
 
@@ -39,12 +39,14 @@ class Sockets:
         db: AsyncStore,
         hub: Hub,
         tokens: Tokens,
+        revocations: Revocations,
         events: Events,
         origins: list[str],
     ) -> None:
         self._db = db
         self._hub = hub
         self._tokens = tokens
+        self._revocations = revocations
         self._events = events
         self._sessions: dict[str, Session] = {}
         self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
@@ -57,17 +59,15 @@ class Sockets:
 
     async def _connect(self, sid: str, _: Any, auth: Any) -> None:
         auth = auth if isinstance(auth, dict) else {}
-        try:
-            identity = self._tokens.verify(auth.get("token"))
-        except Problem as problem:
-            raise Refused(problem.body["detail"], problem.body) from None
         eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
         if eio_sid in self._sessions:
             raise Refused("This transport is connected already.")
+        identity = await self._identify(eio_sid, auth.get("token"))
         user = identity.owner.id
         cut = partial(self.server.cut, eio_sid)
-        session = Session(identity.owner, self.server.queue(eio_sid), self._hub, self._db, cut)
+        session = Session(identity, self.server.queue(eio_sid), self._hub, self._db, cut)
         self._sessions[eio_sid] = session
+        self._revocations.join(session)
         try:
             async with asyncio.timeout(OPEN_WITHIN):
                 await self._db.do(store.presence(user, PRESENCE, eio_sid))
@@ -84,14 +84,24 @@ class Sockets:
             self._gone(eio_sid)  # hard disconnect: the transport broke while the feed was read
             raise Refused("gone")
         self.server.greet(eio_sid, session.pid, session.start)
-        # the stock client comes back by itself and shows a token again
-        lifetime = min(identity.expires - time.time(), LONGEST)
-        session.expiry = asyncio.get_running_loop().call_later(lifetime, cut)
+
+    async def _identify(self, eio_sid: str, token: object) -> Identity:
+        try:
+            identity = await self._tokens.verify(token)
+        except (Problem, StoreUnavailable) as error:
+            problem = problem_of(error) or unforeseen()
+            if problem.status == kinds.UNAVAILABLE.status:
+                self.server.cut(eio_sid)  # the stock client comes back; a refusal would be final
+            raise Refused(problem.body["detail"], problem.body) from None
+        if not self.server.alive(eio_sid):
+            raise Refused("gone")  # hard disconnect: the transport broke while keys were fetched
+        return identity
 
     def _gone(self, eio_sid: str) -> None:
         """The transport has ended, however far the client had come."""
         session = self._sessions.pop(eio_sid, None)
         if session is not None:
+            self._revocations.leave(session)
             session.close()
             spawn(self._leave(session.user, eio_sid))
 
@@ -119,8 +129,11 @@ class Sockets:
 
         async def handle(sid: str, *args: Any) -> Ack:
             try:
+                caller = self._caller(sid)
+                if not event.renews:
+                    caller.session.sign_in.check()
                 payload = decode(event.payload, args[0] if args else {}, "argument")
-                return {"ok": True, **await event.handler(self._caller(sid), payload)}
+                return {"ok": True, **await event.handler(caller, payload)}
             except RingbackError as error:
                 problem = problem_of(error)
             except Exception:

@@ -12,13 +12,12 @@ from aiohttp import web
 from gateway.app import make_app
 from ringback import floor, signals
 from ringback.errors import SettingsError
-from ringback.settings import Settings
+from ringback.settings import LOOPBACK, Settings
 from tasks.inbox import Inbox
 from tasks.supervisor import supervise
 
 log = structlog.get_logger(__name__)
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OPEN_DOOR = "RINGBACK_DEV is on and RINGBACK_HOST is {host}: whoever reaches it signs in as anybody"
 CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 

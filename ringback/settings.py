@@ -8,11 +8,11 @@ import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,6 +26,7 @@ from ringback.job import State
 from ringback.submission import Defaults
 
 PREFIX = "RINGBACK_"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ADDRESSES = "up.json"  #: where ``ringback up`` notes the addresses of its parts
 
 
@@ -43,6 +44,16 @@ def _numbered(url: str) -> str:
     if not re.fullmatch(r"/?\d*", urlsplit(url).path):
         raise ValueError("the database after the host must be a number, as in redis://host:port/0")
     return url
+
+
+def _published(url: str) -> str:
+    """Over plain HTTP anybody between could publish keys of their own."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and parts.hostname in LOOPBACK:
+        return url
+    raise ValueError("must start with https:// (http:// is for 127.0.0.1 and localhost alone)")
 
 
 StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
@@ -68,6 +79,9 @@ class Settings(BaseSettings):
     public_url: Annotated[str, _one_of("http", "https")] = "http://127.0.0.1:8000"
     support: str | None = Field(None, description="whom readers of an email may ask")
     jwt_secret: str | None = Field(None, repr=False)
+    jwks_url: Annotated[str, AfterValidator(_published)] | None = Field(
+        None, description="an issuer's public keys, instead of the secret"
+    )
     jwt_audience: str = "ringback"
     jwt_issuer: str = "ringback"
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -124,6 +138,12 @@ class Settings(BaseSettings):
         """The environment, and the files that it names."""
         return init_settings, lambda: _from_files(init_settings()), env_settings
 
+    @model_validator(mode="after")
+    def _one_way_to_sign(self) -> Self:
+        if self.jwt_secret and self.jwks_url:
+            raise ValueError("set JWT_SECRET or JWKS_URL, not both: tokens are signed one way")
+        return self
+
     @cached_property
     def store(self) -> str:
         """The store's URL. Raises SettingsError where none is set and ``ringback up`` isn't on."""
@@ -140,7 +160,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def secret(self) -> str:
-        """The HS256 secret. Raises SettingsError where none is set, or a short one."""
+        """The HS256 secret. Raises SettingsError where none is set, or a short one, or where
+        tokens are signed by an issuer."""
+        if self.jwks_url:
+            raise SettingsError(
+                "RINGBACK_JWKS_URL is set: your issuer signs the tokens, and this machine can't "
+                "make any. Get one there; `ringback submit` takes it from RINGBACK_TOKEN."
+            )
         secret = self.jwt_secret or self._secret_of_up()
         if len(secret.encode()) < 32:
             raise SettingsError(
