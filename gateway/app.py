@@ -19,6 +19,7 @@ from gateway.events import Events
 from gateway.hub import Hub
 from gateway.problems import BODY_LIMIT, problems
 from gateway.revocations import Revocations
+from gateway.revoking import Revoking
 from gateway.shield import Shield
 from gateway.sockets import Sockets
 from gateway.submit import Submissions
@@ -41,6 +42,7 @@ def make_app(settings: Settings) -> web.Application:
     sockets = Sockets(db, hub, tokens, revocations, events, settings.origins)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
+        *Revoking(db, revocations).endpoints(),
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
     ]
 

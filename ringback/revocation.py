@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
+from ringback import audit
 from ringback.instant import Instant
 from ringback.keys import Call
 
@@ -36,6 +37,17 @@ class Revocation:
     name: str
     at: int
     until: int
+
+
+def revoke(
+    who: str, why: str, kind: Kind, name: str, expires: int | None = None
+) -> Generator[Call, Any, Instant]:
+    """What an operator revokes, noted in the audit trail before it is done; when that was."""
+    if kind == "user":
+        yield from audit.record(who, "revoke sign-ins of", why, user=name)
+        return (yield from revoke_user(name))
+    yield from audit.record(who, f"revoke token {name}", why)
+    return (yield from revoke_token(name, expires))
 
 
 def revoke_token(token_id: str, expires: int | None = None) -> Generator[Call, Any, Instant]:

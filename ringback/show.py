@@ -143,6 +143,6 @@ def _code(job: Job) -> str:
 def audit(entries: Iterable[Entry], console: Console) -> None:
     """The audit trail."""
     for entry in entries:
-        jobs = entry.jobs[0] if entry.count == 1 else f"{entry.count:,} jobs"
-        told = f"{entry.at}  {entry.who}  {entry.what}  {entry.user or jobs}  {entry.why}"
-        console.print(told.rstrip(), markup=False)
+        jobs = entry.jobs[0] if entry.count == 1 else f"{entry.count:,} jobs" if entry.count else ""
+        told = (entry.at, entry.who, entry.what, entry.user or jobs, entry.why)
+        console.print("  ".join(filter(None, told)), markup=False)
