@@ -17,6 +17,7 @@ from gateway.documents import Documents
 from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
+from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
 from gateway.revocations import Revocations
 from gateway.revoking import Revoking
@@ -38,8 +39,9 @@ def make_app(settings: Settings) -> web.Application:
     data_dir = settings.defaults.data_dir
     doorbells = Doorbells(new_broker(settings.broker))
     submissions, controls = Submissions(db, doorbells, settings.defaults), Controls(db, doorbells)
-    events = Events(db, tokens, submissions, controls)
-    sockets = Sockets(db, hub, tokens, revocations, events, settings.origins)
+    presence = Presence(db, settings.limit_connections)
+    events = Events(db, tokens, presence, submissions, controls)
+    sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),
@@ -58,12 +60,13 @@ def make_app(settings: Settings) -> web.Application:
     async def running(_: web.Application) -> AsyncIterator[None]:
         with suppress(StoreUnavailable):  # then it is tried again, and until then nobody gets in
             await revocations.read()
-        work = hub.run(), revocations.run(), tokens.keys.run(), sockets.keep_present()
+        work = hub.run(), revocations.run(), tokens.keys.run(), presence.keep()
         tasks = [asyncio.ensure_future(each) for each in work]
         yield
         for task in tasks:
             await _end(task)
         await sockets.server.shutdown()
+        await presence.close()
         await db.close()
 
     app.cleanup_ctx.append(running)

@@ -26,12 +26,10 @@ from gateway.models import (
     SeenEvent,
     SubmitRequest,
 )
+from gateway.presence import Presence
 from gateway.session import Session
 from gateway.submit import Submissions
-from ringback import store
 from ringback.connection import AsyncStore
-
-PRESENCE = 25_000  #: ms that a connection counts without being renewed
 
 Ack = dict[str, Any]
 
@@ -61,9 +59,15 @@ class Events:
     """Answers clients' events. Handlers raise Problem and RingbackError."""
 
     def __init__(
-        self, db: AsyncStore, tokens: Tokens, submissions: Submissions, controls: Controls
+        self,
+        db: AsyncStore,
+        tokens: Tokens,
+        presence: Presence,
+        submissions: Submissions,
+        controls: Controls,
     ) -> None:
         self._db = db
+        self._presence = presence
         self._tokens = tokens
         self._submissions = submissions
         self._controls = controls
@@ -117,11 +121,8 @@ class Events:
         return {}
 
     async def presence(self, caller: Caller, told: PresenceEvent) -> Ack:
-        """Begins or ends the connection's lease."""
-        session = caller.session
-        session.away = told.state == "away"
-        lease = 0 if session.away else PRESENCE
-        await self._db.do(store.presence(session.user, lease, caller.eio_sid))
+        """An away page is there, but an email doesn't wait longer for it."""
+        await self._presence.mark(caller.eio_sid, told.state)
         return {}
 
     async def refresh(self, caller: Caller, told: RefreshEvent) -> Ack:

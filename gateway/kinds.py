@@ -118,6 +118,12 @@ IDEMPOTENCY_MISMATCH = _kind(
     "The Idempotency-Key was used before for other work.",
     "Send a new key for new work, or the same request to get the job that it made.",
 )  # fmt: skip
+TOO_MANY_CONNECTIONS = _kind(
+    "too-many-connections", 429, "Too many connections",
+    "The user has as many sockets and event streams open, on all nodes, as one user may have.",
+    "Close tabs or programs that aren't needed, then connect again. One connection per program is "
+    "enough: share it. What has broken off counts for up to 12 seconds more.",
+)  # fmt: skip
 INTERNAL = _kind(
     "internal", 500, "Our fault",
     "Something happened that we hadn't foreseen. It is logged under the reference in `detail`.",

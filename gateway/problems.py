@@ -23,6 +23,7 @@ from ringback.errors import (
     PartOfPipeline,
     RingbackError,
     StoreUnavailable,
+    TooManyConnections,
     UnknownJobType,
 )
 from ringback.files import FileNotFound
@@ -94,6 +95,8 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(kinds.IDEMPOTENCY_MISMATCH, str(error))
         case StoreUnavailable():
             return unavailable()
+        case TooManyConnections():
+            return Problem(kinds.TOO_MANY_CONNECTIONS, str(error))
     return _conflict(error)
 
 

@@ -62,7 +62,6 @@ class Session:
         self.sign_in = SignIn(identity, self._warn, cut)
         self.user = identity.owner.id
         self.pid = new_pid(self.user)
-        self.away = False
         self.cut = cut
         self._queue = queue
         self._db = db

@@ -1,9 +1,8 @@
-"""The Socket.IO side: sign-in, the events clients may send, presence."""
+"""The Socket.IO side: sign-in, and the events clients may send."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -13,21 +12,19 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from gateway import kinds
 from gateway.auth import Identity, Tokens
-from gateway.background import spawn
 from gateway.decode import decode
 from gateway.engine import Server
-from gateway.events import PRESENCE, Ack, Caller, Event, Events
+from gateway.events import Ack, Caller, Event, Events
 from gateway.hub import Hub
+from gateway.presence import Presence
 from gateway.problems import Problem, bad_request, problem_of, unforeseen
 from gateway.revocations import Revocations
 from gateway.session import Resume, Session
-from ringback import store
 from ringback.connection import AsyncStore
-from ringback.errors import RingbackError, StoreUnavailable
+from ringback.errors import RingbackError, StoreUnavailable, TooManyConnections
 
 log = structlog.get_logger(__name__)
 
-RENEW_EVERY = 10.0  #: seconds
 OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
 
 
@@ -39,6 +36,7 @@ class Sockets:
         db: AsyncStore,
         hub: Hub,
         tokens: Tokens,
+        presence: Presence,
         revocations: Revocations,
         events: Events,
         origins: list[str],
@@ -46,6 +44,7 @@ class Sockets:
         self._db = db
         self._hub = hub
         self._tokens = tokens
+        self._presence = presence
         self._revocations = revocations
         self._events = events
         self._sessions: dict[str, Session] = {}
@@ -63,15 +62,17 @@ class Sockets:
         if eio_sid in self._sessions:
             raise Refused("This transport is connected already.")
         identity = await self._identify(eio_sid, auth.get("token"))
-        user = identity.owner.id
         cut = partial(self.server.cut, eio_sid)
         session = Session(identity, self.server.queue(eio_sid), self._hub, self._db, cut)
         self._sessions[eio_sid] = session
         self._revocations.join(session)
         try:
             async with asyncio.timeout(OPEN_WITHIN):
-                await self._db.do(store.presence(user, PRESENCE, eio_sid))
+                await self._presence.join(eio_sid, session.user, "socket")
                 await session.open(Resume.from_auth(auth))
+        except TooManyConnections as error:
+            self._gone(eio_sid)
+            raise _refused(error) from None
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("socket.not_opened", reason=str(error))
             cut()
@@ -92,7 +93,7 @@ class Sockets:
             problem = problem_of(error) or unforeseen()
             if problem.status == kinds.UNAVAILABLE.status:
                 self.server.cut(eio_sid)  # the stock client comes back; a refusal would be final
-            raise Refused(problem.body["detail"], problem.body) from None
+            raise _refused(problem) from None
         if not self.server.alive(eio_sid):
             raise Refused("gone")  # hard disconnect: the transport broke while keys were fetched
         return identity
@@ -103,13 +104,7 @@ class Sockets:
         if session is not None:
             self._revocations.leave(session)
             session.close()
-            spawn(self._leave(session.user, eio_sid))
-
-    async def _leave(self, user: str, eio_sid: str) -> None:
-        try:
-            await self._db.do(store.presence(user, 0, eio_sid))
-        except StoreUnavailable:
-            return  # the lease runs out by itself
+            self._presence.leave(eio_sid)
 
     def _pong(self, eio_sid: str) -> None:
         session = self._sessions.get(eio_sid)
@@ -150,21 +145,7 @@ class Sockets:
         eio_sid = self.server.manager.eio_sid_from_sid(sid, "/")
         return Caller(eio_sid, self._sessions[eio_sid])
 
-    # -- presence
 
-    async def keep_present(self) -> None:
-        """Renews this node's leases until cancelled. After a crash they run out."""
-        while True:
-            await asyncio.sleep(RENEW_EVERY)
-            present: dict[str, list[str]] = defaultdict(list)
-            for eio_sid, session in self._sessions.items():
-                if not session.away:
-                    present[session.user].append(eio_sid)
-            for user, connections in present.items():
-                await self._renew(user, connections)
-
-    async def _renew(self, user: str, connections: list[str]) -> None:
-        try:
-            await self._db.do(store.presence(user, PRESENCE, *connections))
-        except StoreUnavailable as error:
-            log.warning("presence.not_renewed", reason=str(error))
+def _refused(error: RingbackError) -> Refused:
+    problem = problem_of(error) or unforeseen()
+    return Refused(problem.body["detail"], problem.body)

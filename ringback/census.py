@@ -6,14 +6,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from ringback import beats
 from ringback.estimate import KEPT
 from ringback.keys import Call, key, plain
 
 WORKERS = "rb:workers"
 ALIVE = 15_000  #: ms after its last beat for which a worker counts; it beats every 5 s
-FORGOTTEN = 60_000  #: ms after its last beat when a worker that never said goodbye is dropped
 SEEN = 5_000  #: queued jobs that are looked at in one partition
 
 
@@ -63,36 +61,23 @@ def _durations(job_type: str) -> str:
 
 def beat(worker: WorkerBeat) -> Generator[Call, Any, None]:
     """Tells that a worker is there; it counts for 15 s."""
-    now = yield from _now()
-    said = {"types": worker.types, "threads": worker.threads, "busy": worker.busy, "at": now}
-    yield plain("HSET", WORKERS, worker.id, orjson.dumps(said))
+    said = {"types": worker.types, "threads": worker.threads, "busy": worker.busy}
+    yield from beats.beat(WORKERS, worker.id, said)
 
 
 def leave(worker_id: str) -> Generator[Call, Any, None]:
     """Tells that a worker takes no more jobs."""
-    yield plain("HDEL", WORKERS, worker_id)
+    yield from beats.leave(WORKERS, worker_id)
 
 
 def workers() -> Generator[Call, Any, list[WorkerBeat]]:
     """The workers that are there, by id."""
-    beats = yield plain("HGETALL", WORKERS)
-    now = yield from _now()
-    said = {worker.decode(): orjson.loads(text) for worker, text in beats.items()}
-    ages = {worker: now - fields.pop("at") for worker, fields in said.items()}
-    for worker, age in ages.items():
-        if age > FORGOTTEN:  # one that beats in this moment is back with its next beat
-            yield from leave(worker)
-    return [_beat(worker, said[worker]) for worker in sorted(said) if ages[worker] <= ALIVE]
+    alive = yield from beats.alive(WORKERS, ALIVE)
+    return [_beat(worker, said) for worker, said in alive.items()]
 
 
 def _beat(worker: str, fields: dict[str, Any]) -> WorkerBeat:
     return WorkerBeat(worker, tuple(fields["types"]), fields["threads"], fields["busy"])
-
-
-def _now() -> Generator[Call, Any, int]:
-    """The store's clock, ms since 1970."""
-    seconds, micros = yield plain("TIME")
-    return int(seconds) * 1000 + int(micros) // 1000
 
 
 # -- the queue

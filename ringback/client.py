@@ -10,10 +10,11 @@ import dramatiq
 import redis
 import structlog
 
-from ringback import control, submission
+from ringback import control, presence, submission
 from ringback.connection import AsyncStore, Store
 from ringback.doorbell import Doorbells, new_broker
 from ringback.job import Job, Owner, Scope
+from ringback.presence import Presence
 from ringback.settings import Settings, load_settings
 from ringback.submission import Request
 
@@ -56,6 +57,11 @@ class Client:
         if again.created:
             ring(self._doorbells, again.job)
         return again.job
+
+    def presence(self, user: str) -> Presence:
+        """The user's connections to all gateways, right at most 12 seconds after one was killed.
+        Raises StoreUnavailable."""
+        return self._store.do(presence.of(user))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -102,6 +108,10 @@ class AsyncClient:
         if again.created:
             await asyncio.to_thread(ring, self._doorbells, again.job)
         return again.job
+
+    async def presence(self, user: str) -> Presence:
+        """As ``Client.presence``."""
+        return await self._store.do(presence.of(user))
 
     async def close(self) -> None:
         """Closes the connections."""

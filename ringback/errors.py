@@ -14,6 +14,7 @@
      ├─ NotCancellable         jobs of this type can't be stopped
      ├─ NotRetryable           running it again isn't safe, or makes no sense
      ├─ PartOfPipeline         a step is neither cancelled nor retried alone
+     ├─ TooManyConnections     the user has as many as one user may have
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
          ├─ InputError         the user can fix it; never retried
@@ -141,6 +142,18 @@ class PartOfPipeline(RingbackError):
             "alone. Cancel or retry that job; its steps go with it."
         )
         self.job_id = pipeline
+
+
+class TooManyConnections(RingbackError):
+    """The user has ``count`` connections on all nodes, and ``most`` are allowed."""
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__(
+            f"You have {count} connections open, and {most} at once is the most. Close tabs or "
+            "programs of yours that you don't need, then connect again."
+        )
+        self.count = count
+        self.most = most
 
 
 class IllegalTransition(RingbackError):

@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
     data_dir: Path = Path(".ringback")
     max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")
+    limit_connections: int = Field(50, ge=1, description="connections of one user, on all nodes")
     fetch_private: bool = Field(
         default=False, description="links.check may fetch private addresses"
     )

@@ -375,14 +375,3 @@ def forget(job: Job) -> Generator[Call, Any, bool]:
         *(_unique_key(user, name) for name in job.spec.unique),
     )  # fmt: skip
     return bool((yield Call("forget", keys, (job.id,))))
-
-
-# -- presence
-
-
-def presence(user: str, lease: int, *connections: str) -> Generator[Call, Any, int]:
-    """Renews (``lease`` ms) or ends (0) the presence of connections; how many the user has left,
-    cluster-wide."""
-    where = key(partition_of(user), "presence", user)
-    count: int = yield Call("presence", (where,), (lease, *connections))
-    return count

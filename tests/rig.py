@@ -22,10 +22,11 @@ from urllib.request import urlopen
 import redis
 
 from gateway.auth import Tokens
-from ringback import valkey
+from ringback import presence, valkey
 from ringback.connection import Op, Store
 from ringback.job import Owner, Policy, Spec
 from ringback.keys import new_job_id
+from ringback.presence import Connection, State
 from ringback.settings import PREFIX, Settings
 
 T = TypeVar("T")
@@ -62,6 +63,12 @@ def new_spec(
     return Spec(
         id=new_job_id(user), type="csv.import", title=title, owner=owner, policy=Policy(**policy)
     )
+
+
+def come(user: str, *ids: str, state: State = "active") -> Op[list[int]]:
+    """Connections of a user, or the renewal of their leases; how many the user has."""
+    connections = [Connection(name, "socket", "node", state) for name in ids]
+    return presence.renew({user: connections})
 
 
 class Process:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import orjson
 
-from ringback import census, store
-from ringback.census import ALIVE, FORGOTTEN, SEEN, Waiting, WorkerBeat
+from ringback import census, presence, store
+from ringback.beats import FORGOTTEN
+from ringback.census import ALIVE, SEEN, Waiting, WorkerBeat
 from ringback.connection import Store
 from ringback.job import Job
 from ringback.keys import job_key, key, partition_of
-from tests.rig import new_spec
+from tests.rig import come, new_spec
 
 P = partition_of("ann")
 QUEUED = key(P, "queued")
@@ -136,9 +137,9 @@ def test_a_job_is_looked_at_while_its_owner_has_a_live_connection(db: Store) -> 
     submitted(db)
     submitted(db)
     assert [job.present for job in db.do(census.queued(P))] == [False, False]
-    db.do(store.presence("ann", 60_000, "a", "b"))
+    db.do(come("ann", "a", "b"))
     assert [job.present for job in db.do(census.queued(P))] == [True, True]
-    db.do(store.presence("ann", 0, "a"))
+    db.do(presence.leave({"ann": ["a"]}))
     assert [job.present for job in db.do(census.queued(P))] == [True, True]
     db.client.zadd(key(P, "presence", "ann"), {"b": 1}, xx=True)  # its lease has run out
     assert [job.present for job in db.do(census.queued(P))] == [False, False]

@@ -15,7 +15,7 @@ from ringback.estimate import MINUTE, SECOND, Estimate
 from ringback.job import Job, State
 from ringback.keys import job_key, key
 from tasks.queue import FREE, NO_WORKER, Line, QueueNews
-from tests.rig import new_spec
+from tests.rig import come, new_spec
 
 IMPORT, CHECK = "csv.import", "links.check"
 BUSY = "All 4 workers are busy"
@@ -24,7 +24,7 @@ BUSY = "All 4 workers are busy"
 @pytest.fixture
 def news(db: Store) -> QueueNews:
     """A supervisor's, with ann looking."""
-    db.do(store.presence("ann", 60_000, "tab"))
+    db.do(come("ann", "tab"))
     return QueueNews(db)
 
 
@@ -180,7 +180,7 @@ def test_a_job_that_nobody_looks_at_is_left_alone_until_somebody_does(
     job = submitted(db, "bob")
     assert look(news, db) == 0
     assert version(db, job) == 1
-    db.do(store.presence("bob", 60_000, "tab"))
+    db.do(come("bob", "tab"))
     assert look(news, db) == 1
     assert told(db, job)["reason"] == NO_WORKER
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ringback import feeds, outbox, store
-from ringback.connection import Store
+from ringback import feeds, outbox, presence, store
+from ringback.connection import Op, Store
 from ringback.job import (
     Job,
     State,
@@ -32,6 +33,7 @@ from tests.eye import (
     submitted,
     unique,
 )
+from tests.rig import come
 
 NOTHING = Overdue((), (), (), (), (), (), ())
 
@@ -160,19 +162,20 @@ def test_a_supervisor_takes_no_more_than_it_asked_for(db: Store) -> None:
 # -- presence and grace
 
 
-def test_presence_is_counted_over_all_connections_until_their_leases_end(db: Store) -> None:
-    assert db.do(store.presence("ann", 60_000, "c1", "c2")) == 2
-    assert db.do(store.presence("ann", 60_000, "c2", "c3")) == 3
-    assert db.do(store.presence("ann", 0, "c1")) == 2
-    ask(db, "ZADD", key(P, "presence", "ann"), 1, "c2")
-    assert db.do(store.presence("ann", 60_000, "c3")) == 1
-    assert db.do(store.presence("bob", 60_000, "c1")) == 1
-
-
-@pytest.mark.parametrize(("lease", "grace"), [(60_000, 30_000), (0, 5_000)])
-def test_an_email_waits_longer_for_somebody_who_is_there(db: Store, lease: int, grace: int) -> None:
-    db.do(store.presence("ann", 60_000, "c1"))
-    db.do(store.presence("ann", lease, "c1"))
+@pytest.mark.parametrize(
+    ("then", "grace"),
+    [
+        (lambda: come("ann", "c1"), 30_000),
+        (lambda: come("ann", "c1", state="away"), 5_000),
+        (lambda: presence.leave({"ann": ["c1"]}), 5_000),
+    ],
+    ids=["stays", "away", "left"],
+)
+def test_an_email_waits_longer_for_somebody_who_is_there(
+    db: Store, then: Callable[[], Op[Any]], grace: int
+) -> None:
+    db.do(come("ann", "c1"))
+    db.do(then())
     job = ended(db, grace_absent=5_000, grace_present=30_000)
     assert job.notice is not None
     assert job.notice.at is not None

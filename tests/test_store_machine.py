@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ringback import store
+from ringback import presence, store
 from ringback.attempt import NotQueued, _claim, _fail_or_retry, _hand_back
 from ringback.codec import view_json
 from ringback.connection import Op, Store
@@ -38,7 +38,7 @@ from tasks.letter import Letters, Sender
 from tasks.smtp import Transport
 from tasks.supervisor import Supervisor
 from tests.mishaps import WEATHERS, Died, Fault, PostOffice, Wire, die
-from tests.rig import ROOT, Valkey, new_spec
+from tests.rig import ROOT, Valkey, come, new_spec
 
 T = TypeVar("T")
 
@@ -196,9 +196,9 @@ class Life(RuleBasedStateMachine):
         with suppress(JobEnded):
             self.do(store.update(self.job(which), Job.cancel_requested))
 
-    @rule(user=users, lease=st.sampled_from([0, 60_000]))
-    def come_or_go(self, user: str, lease: int) -> None:
-        self.do(store.presence(user, lease, "c1"))
+    @rule(user=users, here=st.booleans())
+    def come_or_go(self, user: str, here: bool) -> None:
+        self.do(come(user, "c1") if here else presence.leave({user: ["c1"]}))
 
     @precondition(lambda self: self.ended())
     @rule(which=recent, off=st.integers(-2, 2), proof=st.sampled_from(["pong", "seen"]))

@@ -26,6 +26,7 @@ from ringback import (
     feeds,
     job,
     outbox,
+    presence,
     store,
 )
 from ringback.connection import Op, Store
@@ -35,7 +36,7 @@ from ringback.store import Flaws
 from ringback.testing import Event, FakeStore, Outcome, retry_job, run_job
 from ringback.testing.commands import COMMANDS
 from tests.eye import BROKE, P, ask, everything, send
-from tests.rig import ROOT, new_spec
+from tests.rig import ROOT, come, new_spec
 
 EVENTS: tuple[Event, ...] = ("cancel", "stop", "crash")
 
@@ -394,7 +395,7 @@ deeds = st.lists(
     st.tuples(
         st.sampled_from(
             ["submit", "claim", "advance", "retry", "due", "end", "cancel", "expire", "look",
-             "overdue", "mail", "presence", "renew", "flaw", "forget"]
+             "overdue", "mail", "presence", "leave", "renew", "flaw", "forget"]
         ),
         st.integers(0, 3),
     ),
@@ -419,7 +420,8 @@ def deed(what: str, number: int, jobs: list[Job]) -> Op[Any]:
         "look": lambda: feeds.read("ann"),
         "overdue": lambda: store.overdue(P),
         "mail": lambda: outbox.claim("ann", f"m{number}"),
-        "presence": lambda: store.presence("ann", 60_000 * (number % 2), f"c{number}"),
+        "presence": lambda: come("ann", f"c{number}", state=("away", "active")[number % 2]),
+        "leave": lambda: presence.leave({"ann": [f"c{number}"]}),
         "renew": lambda: store.renew(P, [(job.id, number)]),
         "flaw": lambda: store.update(job.id, changes["advance"], flaws=Flaws(failed=(b"[1]",))),
         "forget": lambda: store.forget(replace(job, state=State.SUCCEEDED)),
