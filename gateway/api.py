@@ -94,7 +94,7 @@ class Api:
                 headers={"Idempotency-Key": "the same key is the same job; quoted or bare"},
                 problems=(
                     kinds.UNKNOWN_JOB_TYPE, kinds.INVALID_PARAMS, kinds.IDEMPOTENCY_MISMATCH,
-                    kinds.DUPLICATE_WORK,
+                    kinds.DUPLICATE_WORK, kinds.TOO_MANY_REQUESTS,
                 ),
             ),
             Endpoint(
@@ -107,7 +107,10 @@ class Api:
                 method="POST", path=f"{job}/retry", handler=self.retry, tag="jobs",
                 summary="Do an ended job again, as a new one that is linked to it",
                 body=RetryRequest, body_optional=True, status=202, answer=models.JobView,
-                sends=ACCEPTED, problems=(*step, kinds.NOT_RETRYABLE, kinds.DUPLICATE_WORK),
+                sends=ACCEPTED,
+                problems=(
+                    *step, kinds.NOT_RETRYABLE, kinds.DUPLICATE_WORK, kinds.TOO_MANY_REQUESTS,
+                ),
             ),
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from gateway.documents import Documents
 from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
+from gateway.limits import Limits
 from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
 from gateway.revocations import Revocations
@@ -38,9 +39,11 @@ def make_app(settings: Settings) -> web.Application:
     tokens = Tokens(settings, revocations)
     data_dir = settings.defaults.data_dir
     doorbells = Doorbells(new_broker(settings.broker))
-    submissions, controls = Submissions(db, doorbells, settings.defaults), Controls(db, doorbells)
+    limits = Limits(db, settings.limit_submits, settings.limit_events)
+    submissions = Submissions(db, doorbells, settings.defaults, limits)
+    controls = Controls(db, doorbells, limits)
     presence = Presence(db, settings.limit_connections)
-    events = Events(db, tokens, presence, submissions, controls)
+    events = Events(db, tokens, presence, limits, submissions, controls)
     sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),

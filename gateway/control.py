@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.background import spawn
+from gateway.limits import Limits
 from ringback import control
 from ringback.client import ring
 from ringback.codec import view_json
@@ -18,8 +19,9 @@ from ringback.keys import is_job_id
 class Controls:
     """Does to jobs what their owners ask."""
 
-    def __init__(self, db: AsyncStore, doorbells: Doorbells) -> None:
+    def __init__(self, db: AsyncStore, doorbells: Doorbells, limits: Limits) -> None:
         self._db = db
+        self._limits = limits
         self._doorbells = doorbells
 
     async def cancel(self, owner: str, job_id: str) -> bytes:
@@ -27,7 +29,8 @@ class Controls:
         return view_json(await self._db.do(control.cancel(_known(job_id), owner)))
 
     async def retry(self, owner: str, job_id: str, scope: Scope) -> bytes:
-        """The view of the new job. Raises what ``control.retry`` raises."""
+        """The view of the new job. Raises Problem and what ``control.retry`` raises."""
+        await self._limits.submit(owner)
         again = await self._db.do(control.retry(_known(job_id), owner, scope))
         if again.created:
             spawn(asyncio.to_thread(ring, self._doorbells, again.job))

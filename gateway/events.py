@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from gateway import models, receipts
 from gateway.auth import Tokens
 from gateway.control import Controls
+from gateway.limits import Limits
 from gateway.models import (
     CancelEvent,
     JobAck,
@@ -63,11 +64,13 @@ class Events:
         db: AsyncStore,
         tokens: Tokens,
         presence: Presence,
+        limits: Limits,
         submissions: Submissions,
         controls: Controls,
     ) -> None:
         self._db = db
         self._presence = presence
+        self._limits = limits
         self._tokens = tokens
         self._submissions = submissions
         self._controls = controls
@@ -100,6 +103,10 @@ class Events:
                 summary="Go on with a new token of the same user", renews=True,
             ),
         )  # fmt: skip
+
+    async def admit(self, caller: Caller) -> None:
+        """Called before each event. Raises a 429 Problem where its user sends too many."""
+        await self._limits.event(caller.session.user)
 
     async def submit(self, caller: Caller, wanted: SubmitRequest) -> Ack:
         """``{job}``."""

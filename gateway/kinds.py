@@ -124,6 +124,13 @@ TOO_MANY_CONNECTIONS = _kind(
     "Close tabs or programs that aren't needed, then connect again. One connection per program is "
     "enough: share it. What has broken off counts for up to 12 seconds more.",
 )  # fmt: skip
+TOO_MANY_REQUESTS = _kind(
+    "too-many-requests", 429, "Too many requests",
+    "The user has submitted more jobs, or sent more events over sockets, than one user may in a "
+    "minute. Half of them may come at once.",
+    "Ask again after `retry_after` seconds (over HTTP also in `Retry-After`). Repeating a submit "
+    "with its Idempotency-Key isn't counted twice.",
+)  # fmt: skip
 INTERNAL = _kind(
     "internal", 500, "Our fault",
     "Something happened that we hadn't foreseen. It is logged under the reference in `detail`.",

@@ -246,6 +246,7 @@ class ProblemView(Answer):
     detail: str
     errors: list[FieldProblem] = Field(default=[], description="each wrong field")
     job: str | None = Field(default=None, description="the job that stands in the way")
+    retry_after: int | None = Field(default=None, description="seconds to wait, where that helps")
 
 
 # -- jobs over HTTP

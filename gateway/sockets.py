@@ -127,6 +127,7 @@ class Sockets:
                 caller = self._caller(sid)
                 if not event.renews:
                     caller.session.sign_in.check()
+                await self._events.admit(caller)
                 payload = decode(event.payload, args[0] if args else {}, "argument")
                 return {"ok": True, **await event.handler(caller, payload)}
             except RingbackError as error:

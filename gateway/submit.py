@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.background import spawn
+from gateway.limits import Limits
 from gateway.models import SubmitRequest
 from gateway.problems import bad_request
 from ringback import submission
@@ -19,8 +20,11 @@ from ringback.submission import Defaults, Request
 class Submissions:
     """Accepts jobs."""
 
-    def __init__(self, db: AsyncStore, doorbells: Doorbells, defaults: Defaults) -> None:
+    def __init__(
+        self, db: AsyncStore, doorbells: Doorbells, defaults: Defaults, limits: Limits
+    ) -> None:
         self._db = db
+        self._limits = limits
         self._doorbells = doorbells
         self._defaults = defaults
 
@@ -33,6 +37,7 @@ class Submissions:
             type=wanted.type, owner=owner, params=wanted.params or {},
             idempotency_key=_one_key(header, wanted.idempotency_key),
         )  # fmt: skip
+        await self._limits.submit(owner.id, request.idempotency_key)
         submitted = await self._db.do(submission.submit(request, self._defaults))
         if submitted.created:
             # the job is safe; nobody has to wait for the bell

@@ -148,9 +148,10 @@ class TooManyConnections(RingbackError):
     """The user has ``count`` connections on all nodes, and ``most`` are allowed."""
 
     def __init__(self, count: int, most: int) -> None:
+        here = "1 connection" if count == 1 else f"{count} connections"
         super().__init__(
-            f"You have {count} connections open, and {most} at once is the most. Close tabs or "
-            "programs of yours that you don't need, then connect again."
+            f"You have {here} open, and {most} at once is the most. Close tabs or programs of "
+            "yours that you don't need, then connect again."
         )
         self.count = count
         self.most = most

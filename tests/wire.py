@@ -174,6 +174,7 @@ async def gateway(store_url: str, data_dir: Path, **settings: Any) -> AsyncItera
         "store_url": store_url,
         "data_dir": data_dir,
         "jwt_secret": "s" * 32,
+        "limit_submits": 60_000,
         **settings,
     }
     whole = Settings(**own)
