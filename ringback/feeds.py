@@ -39,9 +39,9 @@ def read(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
     Without one, or where it is from a lost store or too far back: active jobs and the 50 most
     recent ones, ``reset``. Bounded work however long the client was gone.
     """
-    epoch, _, position = (since or "").partition(":")
-    if position.isdecimal() and len(position) <= SEQ_DIGITS:
-        reply = yield _feed_call(user, int(position), REPLAY)
+    epoch, position = _split(since or "")
+    if position is not None:
+        reply = yield _feed_call(user, position, REPLAY)
         if reply[0] == b"feed" and reply[1].decode() == epoch:
             return _feed(reply, reset=False)
     return _feed((yield _feed_call(user, -1, SNAPSHOT)), reset=True)
@@ -101,6 +101,26 @@ def _page(reply: Sequence[Any], found: Sequence[tuple[int, bytes]], limit: int) 
 
 def _has(view: bytes, text: str | None) -> bool:
     return text is None or text.casefold() in orjson.loads(view)["title"].casefold()
+
+
+def proven(user: str, cursor: str) -> Generator[Call, Any, list[str]]:
+    """Ids of ended jobs with an open notice whose view a client certainly has that has come to
+    ``cursor``. Of the 50 most recently changed jobs alone: it may have begun there, with those."""
+    epoch, position = _split(cursor)
+    if position is None:
+        return []
+    partition = partition_of(user)
+    feed, _, about = feed_keys(user)
+    keys = (feed, key(partition, "outbox", user), about, key(partition, "epoch"))
+    found = yield Call("proven", keys, (epoch, position, SNAPSHOT))
+    return [job_id.decode() for job_id in found]
+
+
+def _split(cursor: str) -> tuple[str, int | None]:
+    """Epoch and position; no position where it can't be a cursor of ours."""
+    epoch, _, position = cursor.partition(":")
+    ours = position.isdecimal() and len(position) <= SEQ_DIGITS
+    return epoch, int(position) if ours else None
 
 
 def _feed_call(user: str, since: int, limit: int) -> Call:

@@ -29,6 +29,7 @@ from ringback.job import (
     Step,
 )
 from ringback.keys import new_job_id
+from ringback.testing import FakeStore
 from tests.eye import (
     BROKE,
     DONE,
@@ -292,6 +293,60 @@ def test_pages_with_a_filter_go_back_through_all_that_it_wants(db: Store) -> Non
 def test_an_empty_feed_is_an_empty_page(db: Store) -> None:
     page = db.do(feeds.page("nobody"))
     assert (page.jobs, page.next, page.cursor.endswith(":0")) == ((), None, True)
+# -- what a cursor proves
+
+
+def test_a_cursor_proves_the_ends_before_it_that_nobody_was_told_of_yet(db: Store) -> None:
+    start = db.do(feeds.read("ann")).cursor
+    first, second, running = ended(db), ended(db), claimed(db)
+    told = ended(db)
+    db.do(store.update(told, lambda j: j.received(j.version, "pong")))
+    cursor = db.do(feeds.read("ann")).cursor
+    later = ended(db)
+    assert db.do(feeds.proven("ann", start)) == []
+    assert set(db.do(feeds.proven("ann", cursor))) == {first.id, second.id}
+    db.do(store.update(running, lambda j: j.ended(DONE)))
+    assert later.id not in db.do(feeds.proven("ann", cursor))
+    assert running.id not in db.do(feeds.proven("ann", cursor))
+
+
+def test_a_cursor_of_a_lost_store_or_from_its_future_or_of_another_user_proves_nothing(
+    db: Store,
+) -> None:
+    ended(db)
+    feed = db.do(feeds.read("ann"))
+    assert db.do(feeds.proven("ann", feed.cursor))
+    for cursor in (f"other:{feed.seq}", f"{feed.epoch}:{feed.seq + 1}", "", "e", "e:-1"):
+        assert db.do(feeds.proven("ann", cursor)) == []
+    assert db.do(feeds.proven("bob", feed.cursor)) == []
+
+
+@with_db
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=25),
+    begin=st.integers(0, 25),
+    back=st.integers(0, 25),
+)
+def test_a_cursor_never_proves_more_than_its_client_was_sent(
+    moves: list[tuple[int, bool]], begin: int, back: int
+) -> None:
+    db = FakeStore()  # a new one for each story
+    running: list[Job] = []
+    sent: dict[str, bool] = {}  # by a client that begins some time with few jobs, and has them all
+    cursor = ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feeds, "SNAPSHOT", 2)
+        for place, (which, ends) in enumerate(moves):
+            if place in (begin, begin + back):
+                feed = db.do(feeds.read("ann", cursor or None))
+                views = map(orjson.loads, feed.views)
+                sent |= {view["id"]: view["finished_at"] is not None for view in views}
+                cursor = feed.cursor
+            job = running.pop(which) if which < len(running) else claimed(db)
+            job = db.do(store.update(job, lambda j, e=ends: j.ended(DONE) if e else j.advanced()))  # type: ignore[misc]  # the lambda's default
+            running += [] if ends else [job]
+        proven = db.do(feeds.proven("ann", cursor))
+    assert all(sent.get(job_id) for job_id in proven)
 
 
 # -- history
