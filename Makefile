@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test soak check format web web-check bench lock errors audit clean env-run env-dev node system
+.PHONY: help up demo test soak check format web web-check bench lock errors audit sbom clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,7 +21,7 @@ up: env-run web ## run everything here: store, gateway, workers, an inbox for th
 demo: env-run web ## the same, with jobs to look at
 	$(BIN)/ringback up --demo
 
-test: system check web-check web ## all that CI runs
+test: system check audit web-check web ## all that CI runs
 	$(WITH_NODE) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 soak: env-dev web ## break things on purpose, more and longer than `test` does (docs/faults.md)
@@ -53,8 +53,11 @@ errors: env-dev ## write docs/errors again, from the table in gateway/kinds.py
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh
 
-audit: env-dev ## ask PyPI for known holes in what is pinned (needs the network)
-	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/run.lock
+audit: env-dev node ## ask PyPI and npm for known holes in what is pinned; says so where it can't ask
+	@$(WITH_NODE) $(BIN)/python tools/audit.py
+
+sbom: env-dev node ## list what the product is made of in dist/, as CycloneDX
+	@$(WITH_NODE) $(BIN)/python tools/sbom.py
 
 clean: ## remove all that was made, but no data
 	rm -rf $(VENV) web/node_modules web/.test-build gateway/static bench/node_modules bench/results

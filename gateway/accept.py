@@ -17,6 +17,13 @@ def check_accept(header: str | None, produced: Sequence[str]) -> None:
         raise Problem(kinds.NOT_ACCEPTABLE, told)
 
 
+def check_coding(header: str | None) -> None:
+    """Raises a 415 Problem for a compressed body: nobody here unpacks one (RFC 9110, 15.5.16)."""
+    if header and header.strip().lower() != "identity":
+        told = f"The body is said to be compressed ({header[:40]}). Send it as it is."
+        raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, told, headers={"Accept-Encoding": "identity"})
+
+
 def _quality(header: str, kind: str) -> float:
     """How much the client wants it: what its most specific range that fits says; 0: not at all."""
     found = (-1, 0.0)

@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gateway import kinds
-from gateway.accept import check_accept
+from gateway.accept import check_accept, check_coding
 from gateway.auth import NOBODY, Identity, Tokens
 from gateway.decode import body_of, decode, query_of
 from gateway.kinds import Kind
@@ -93,6 +93,7 @@ def _serving(endpoint: Endpoint, tokens: Tokens) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         identity = await _identify(endpoint, tokens, request)
         check_accept(request.headers.get("Accept"), endpoint.produces)
+        check_coding(request.headers.get("Content-Encoding"))
         query = query_of(request, endpoint.query) if endpoint.query else None
         body = await _body(endpoint, request)
         return await endpoint.handler(Asked(request, identity, query, body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import Any
 
 import structlog
 import uvloop
@@ -41,7 +42,7 @@ def run_inbox(settings: Settings, port: int) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=CLOSE_WITHIN)
+    runner = web.AppRunner(make_app(settings), shutdown_timeout=CLOSE_WITHIN, **serving())
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=2048)
     try:
@@ -57,6 +58,12 @@ async def _serve(settings: Settings) -> None:
     finally:
         await runner.cleanup()
     log.info("gateway.stopped")
+
+
+def serving() -> dict[str, Any]:
+    """How HTTP is served: without a log of each request, which would tell who asked for what, and
+    without unpacking bodies, which could be bombs."""
+    return {"access_log": None, "auto_decompress": False}
 
 
 async def _catch(settings: Settings, port: int) -> None:

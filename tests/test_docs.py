@@ -125,3 +125,16 @@ def test_files_that_the_docs_name_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     for name in re.findall(r"`((?:ringback|gateway|tasks)/[\w./]+)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_what_the_security_page_says_is_shown_by_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^(?:async )?def (test_\w+)", tests, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 20
+    assert named <= there, named - there
+    for row in re.findall(r"^\| .*$", text.partition("## Threats")[2], re.MULTILINE)[2:]:
+        assert "`test_" in row, row
+    for name in re.findall(r"`((?:ringback|gateway|tools|deploy)/[\w./]+)`", text):
+        assert (ROOT / name).exists(), name
