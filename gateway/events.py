@@ -26,10 +26,13 @@ from gateway.models import (
     RetryEvent,
     SeenEvent,
     SubmitRequest,
+    WatchAck,
+    WatchEvent,
 )
 from gateway.presence import Presence
 from gateway.session import Session
 from gateway.submit import Submissions
+from ringback import audit
 from ringback.connection import AsyncStore
 
 Ack = dict[str, Any]
@@ -46,7 +49,8 @@ class Caller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event that clients send: its payload, who answers it, and what the ack has beside
-    ``ok``. ``renews``: it makes a sign-in that has ended good again, so it is taken then, too."""
+    ``ok``. ``renews``: it makes a sign-in that has ended good again, so it is taken then, too.
+    ``role``: what the client needs (``"user"``: any)."""
 
     name: str
     payload: type[BaseModel]
@@ -54,6 +58,7 @@ class Event:
     summary: str
     answer: type[Ok] = models.Ok
     renews: bool = False
+    role: str = "user"
 
 
 class Events:
@@ -102,6 +107,10 @@ class Events:
                 name="auth:refresh", payload=RefreshEvent, handler=self.refresh, answer=RefreshAck,
                 summary="Go on with a new token of the same user", renews=True,
             ),
+            Event(
+                name="watch", payload=WatchEvent, handler=self.watch, answer=WatchAck,
+                role="support", summary="Look at another user's page, in place of the own one",
+            ),
         )  # fmt: skip
 
     async def admit(self, caller: Caller) -> None:
@@ -126,6 +135,15 @@ class Events:
         """Books the receipt by the app itself."""
         await receipts.seen(self._db, caller.session.user, seen.id, seen.version)
         return {}
+
+    async def watch(self, caller: Caller, wanted: WatchEvent) -> Ack:
+        """``{user}``: their ``jobs`` event comes next. In the audit trail before it is shown."""
+        session, user = caller.session, wanted.user
+        if user is not None:
+            why = wanted.reason.strip()
+            await self._db.do(audit.record(session.user, "watch", why, user=user))
+        await session.watch(user)
+        return {"user": user}
 
     async def presence(self, caller: Caller, told: PresenceEvent) -> Ack:
         """An away page is there, but an email doesn't wait longer for it."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.background import spawn
 from gateway.frame import cursor_of, job_frame, jobs_frame, split
 from gateway.hub import Hub
-from gateway.sendqueue import SendQueue
 from ringback import feeds
 from ringback.connection import AsyncStore
 from ringback.errors import StoreUnavailable
@@ -16,12 +16,31 @@ from ringback.feeds import Feed
 PATIENCE = 30.0  #: seconds that catching up waits for the store
 
 
+class Outlet(Protocol):
+    """Where a client's frames go: its send queue, or what stands before that."""
+
+    def offer(self, frame: str) -> None:
+        """A job's frame."""
+
+    def send(self, frame: str) -> None:
+        """Any other frame."""
+
+    def expect(self, view: str) -> None:
+        """A view was sent whose receipt may matter."""
+
+    def allow(self, size: int) -> None:
+        """The client is owed ``size`` characters at once."""
+
+    def barrier(self) -> None:
+        """What was sent is to be proven."""
+
+
 class Follower:
     """Puts into ``queue`` what its client lacks, then each event as it comes. ``cut`` is called
     where that can't go on: the client comes back by itself, and says how far it had come."""
 
     def __init__(
-        self, user: str, queue: SendQueue, hub: Hub, db: AsyncStore, cut: Callable[[], None]
+        self, user: str, queue: Outlet, hub: Hub, db: AsyncStore, cut: Callable[[], None]
     ) -> None:
         self._user = user
         self._queue = queue
@@ -31,6 +50,7 @@ class Follower:
         self._held: list[str] | None = []  # frames that came before the feed was told
         self._cursor, self._epoch, self._seq = "", "", 0
         self._feed: Feed | None = None
+        self._closed = False
 
     async def open(self, since: str | None) -> bool:
         """Joins the channel, then reads the feed: no event can fall between the two. Whether the
@@ -56,7 +76,8 @@ class Follower:
         self._go_live()
 
     def close(self) -> None:
-        """The client is gone."""
+        """The client is gone, or follows another feed: nothing of this one comes any more."""
+        self._closed = True
         self._hub.leave(self._user, self)
 
     def on_frame(self, frame: str) -> None:
@@ -85,7 +106,10 @@ class Follower:
         try:
             feed = await self._db.do(feeds.read(self._user, self._cursor), PATIENCE)
         except StoreUnavailable:
-            self._cut()  # perhaps the client comes back to a node with a store
+            if not self._closed:
+                self._cut()  # perhaps the client comes back to a node with a store
+            return
+        if self._closed:
             return
         if feed.reset:
             self._snapshot(feed)

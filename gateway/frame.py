@@ -36,6 +36,17 @@ def cursor_of(frame: str) -> str:
     return frame[frame.rindex(',"') + 2 : -2]
 
 
+def without_cursor(frame: str) -> str:
+    """The frame for who only looks on: a client that reconnects asks for what comes after the last
+    cursor it was given, and that must be one of its own feed."""
+    return frame[: frame.rindex(',"')] + "]"
+
+
+def of_user(frame: str, user: str) -> str:
+    """A ``jobs`` event without cursor that says whose jobs they are."""
+    return f'{frame[:-2]},"user":{orjson.dumps(user).decode()}}}]'
+
+
 def split(cursor: str) -> tuple[str, int]:
     """Epoch, and position in it."""
     epoch, _, seq = cursor.partition(":")

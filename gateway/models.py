@@ -408,6 +408,7 @@ class JobsEvent(Answer):
 
     jobs: list[JobView]
     reset: bool
+    user: str | None = Field(default=None, description="whose, during a watch; absent: your own")
 
 
 class CancelEvent(Request):
@@ -449,6 +450,30 @@ class RefreshEvent(Request):
     token: Annotated[str, Fix("must be a token")]
 
 
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell
+        raise ValueError("must be text without half characters") from None
+    return text
+
+
+UserId = Annotated[
+    str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
+    Fix("must be a user's id"),
+]  # fmt: skip
+Reason = Annotated[
+    str, Field(max_length=500, description="goes to the audit trail"), AfterValidator(_encodable)
+]
+
+
+class WatchEvent(Request):
+    """Looks at the page of ``user``; null: at the own one again."""
+
+    user: Annotated[UserId | None, Fix("must be a user's id, or null for your own page")]
+    reason: Reason = ""
+
+
 class Ok(Answer):
     """The acknowledgement of what was done."""
 
@@ -465,6 +490,12 @@ class RefreshAck(Ok):
     """When the new token ends."""
 
     expires_at: Moment
+
+
+class WatchAck(Ok):
+    """Whose page comes next; null: the own one."""
+
+    user: str | None
 
 
 class Refused(Answer):

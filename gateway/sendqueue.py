@@ -46,15 +46,20 @@ class SendQueue(asyncio.Queue[Any]):
         return item
 
     def offer(self, frame: str) -> None:
-        """Queues a job's frame. Progress of the same job that still waits is dropped: the new
-        view says more, and it goes last, so the client's cursor never runs ahead of its views."""
+        """Queues a job's frame, and notes what its receipt will prove."""
+        self.show(frame)
+        self.expect(frame)
+
+    def show(self, frame: str) -> None:
+        """Queues a job's frame that proves nothing. Progress of the same job that still waits is
+        dropped: the new view says more, and it goes last, so the client's cursor never runs ahead
+        of its views."""
         key = job_of(frame)
         dropped = self._queue.pop(key, None)
         if dropped is not None:
             self.size -= _weight(dropped)
             self.task_done()
         self.put_nowait(_Frame(frame, key if is_progress(frame) else None))
-        self.expect(frame)
 
     def allow(self, size: int) -> None:
         """Makes room for ``size`` characters that the client is owed at once: having been away, or

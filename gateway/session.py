@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from gateway import receipts
 from gateway.background import spawn
@@ -16,7 +17,9 @@ from gateway.follower import Follower
 from gateway.frame import event_frame
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
+from gateway.watch import Window
 from ringback.connection import AsyncStore
+from ringback.errors import StoreUnavailable
 from ringback.job import Owner
 
 CURSOR = re.compile(r"[0-9a-f]{1,16}:\d{1,15}")
@@ -65,13 +68,21 @@ class Session:
         self.cut = cut
         self._queue = queue
         self._db = db
-        self._follower = Follower(self.user, queue, hub, db, cut)
+        self._follow = partial(Follower, hub=hub, db=db, cut=cut)
+        self._follower = self._follow(self.user, queue)
+        self.watching: str | None = None
         self._recovered = False
+        self._closed = False
 
     @property
     def identity(self) -> Identity:
         """As whom, and in which roles, the client is signed in now."""
         return self.sign_in.identity
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What the client may do."""
+        return self.identity.roles
 
     @property
     def owner(self) -> Owner:
@@ -94,8 +105,26 @@ class Session:
             self._follower.start_with_all()
         self.sign_in.start()
 
+    async def watch(self, user: str | None) -> None:
+        """Shows the page of ``user`` in place of the own one, from here on; None: the own one
+        again. Raises StoreUnavailable, and goes on as before."""
+        outlet = self._queue if user is None else Window(self._queue, user)
+        follower = self._follow(user or self.user, outlet)
+        try:
+            await follower.open(None)
+        except StoreUnavailable:
+            follower.close()
+            raise
+        if self._closed:  # hard disconnect: the transport broke while the feed was read
+            follower.close()
+            return
+        self._follower.close()
+        self._follower, self.watching = follower, user
+        follower.start_with_all()
+
     def close(self) -> None:
         """The socket is gone."""
+        self._closed = True
         self._follower.close()
         self.sign_in.end()
 

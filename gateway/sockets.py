@@ -13,6 +13,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from gateway import kinds
 from gateway.auth import Identity, Tokens
 from gateway.decode import decode
+from gateway.endpoint import require
 from gateway.engine import Server
 from gateway.events import Ack, Caller, Event, Events
 from gateway.hub import Hub
@@ -128,6 +129,8 @@ class Sockets:
                 if not event.renews:
                     caller.session.sign_in.check()
                 await self._events.admit(caller)
+                if event.role != "user":
+                    require(caller.session.roles, event.role)
                 payload = decode(event.payload, args[0] if args else {}, "argument")
                 return {"ok": True, **await event.handler(caller, payload)}
             except RingbackError as error:
