@@ -16,7 +16,7 @@ from gateway.endpoint import Asked, Endpoint, json, tagged
 from gateway.hub import Hub
 from gateway.models import ItemsQuery, JobsQuery, RetryRequest, SubmitRequest
 from gateway.problems import bad_request, unavailable
-from gateway.submit import Submissions
+from gateway.submit import Submissions, acting_for
 from gateway.wait import preferred, wait_for
 from ringback import catalog, feeds, store
 from ringback.connection import AsyncStore
@@ -94,7 +94,7 @@ class Api:
                 headers={"Idempotency-Key": "the same key is the same job; quoted or bare"},
                 problems=(
                     kinds.UNKNOWN_JOB_TYPE, kinds.INVALID_PARAMS, kinds.IDEMPOTENCY_MISMATCH,
-                    kinds.DUPLICATE_WORK, kinds.TOO_MANY_REQUESTS,
+                    kinds.DUPLICATE_WORK, kinds.TOO_MANY_REQUESTS, kinds.FORBIDDEN,
                 ),
             ),
             Endpoint(
@@ -135,7 +135,8 @@ class Api:
     async def submit(self, asked: Asked[None, SubmitRequest]) -> web.Response:
         """202: the job is on disk and will run."""
         key = idempotency_key(asked.request.headers.get("Idempotency-Key"))
-        return accepted(await self._submissions.submit(asked.identity.owner, asked.body, key))
+        owner = acting_for(asked.identity.owner, asked.identity.roles, asked.body)
+        return accepted(await self._submissions.submit(owner, asked.body, key))
 
     async def jobs(self, asked: Asked[JobsQuery, None]) -> web.Response:
         """The user's jobs; ``next`` is the ``before`` of the next page."""

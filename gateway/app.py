@@ -18,6 +18,7 @@ from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
 from gateway.limits import Limits
+from gateway.ops import Ops
 from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
 from gateway.revocations import Revocations
@@ -25,6 +26,7 @@ from gateway.revoking import Revoking
 from gateway.shield import Shield
 from gateway.sockets import Sockets
 from gateway.submit import Submissions
+from gateway.support import Support
 from gateway.uploads import Uploads
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
@@ -49,6 +51,8 @@ def make_app(settings: Settings) -> web.Application:
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
+        *Support(db, doorbells).endpoints(),
+        *Ops(db, doorbells, sockets.count).endpoints(),
     ]
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)

@@ -65,8 +65,9 @@ class Dev:
             id=demo_user(address.normalized), email=address.normalized,
             name=str(data.get("name") or "") or None,
         )  # fmt: skip
+        roles = _roles(data.get("roles"))
         body = {
-            "token": self._tokens.issue(owner),
+            "token": self._tokens.issue(owner, roles=roles),
             "user": {"id": owner.id, "email": owner.email, "name": owner.name},
         }
         return json(orjson.dumps(body))
@@ -123,6 +124,16 @@ class _Preheader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside:
             self.text += data
+
+
+def _roles(wanted: Any) -> list[str]:
+    """Whoever signs in here is whatever they say."""
+    known = ("user", "support", "operator", "author", "service")
+    if wanted is None:
+        return ["user"]
+    if not isinstance(wanted, list) or not all(role in known for role in wanted):
+        raise bad_request("roles", wanted, f"must be a list of {', '.join(known)}")
+    return ["user", *wanted]
 
 
 def _parse(raw: bytes) -> EmailMessage:

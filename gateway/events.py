@@ -31,7 +31,7 @@ from gateway.models import (
 )
 from gateway.presence import Presence
 from gateway.session import Session
-from gateway.submit import Submissions
+from gateway.submit import Submissions, acting_for
 from ringback import audit
 from ringback.connection import AsyncStore
 
@@ -119,7 +119,8 @@ class Events:
 
     async def submit(self, caller: Caller, wanted: SubmitRequest) -> Ack:
         """``{job}``."""
-        view = await self._submissions.submit(caller.session.owner, wanted)
+        owner = acting_for(caller.session.owner, caller.session.roles, wanted)
+        view = await self._submissions.submit(owner, wanted)
         return {"job": orjson.loads(view)}
 
     async def cancel(self, caller: Caller, wanted: CancelEvent) -> Ack:
@@ -154,4 +155,6 @@ class Events:
         """``{expires_at}``. Where the token is refused, the connection stays on its old one."""
         identity = await self._tokens.verify(told.token)
         caller.session.sign_in.refresh(identity)
+        if caller.session.watching is not None and "support" not in identity.roles:
+            await caller.session.watch(None)
         return {"expires_at": caller.session.sign_in.expires_at}

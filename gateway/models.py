@@ -72,12 +72,27 @@ def _printable(text: str) -> str:
     return text
 
 
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell
+        raise ValueError("must be text without half characters") from None
+    return text
+
+
 TypeName = Annotated[
     str, AfterValidator(_name), Fix("must be the name of a job type (GET /api/v1/types)"),
     Field(examples=["csv.import"], json_schema_extra={"pattern": f"^{NAME.pattern}$"}),
 ]  # fmt: skip
 #: A moment as text: pydantic alone takes numbers, too.
 Since = Annotated[datetime, BeforeValidator(_dated)]
+UserId = Annotated[
+    str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
+    Fix("must be a user's id"),
+]  # fmt: skip
+Reason = Annotated[
+    str, Field(max_length=500, description="goes to the audit trail"), AfterValidator(_encodable)
+]
 JobId = Annotated[str, Fix("must be a job's id"), Field(examples=[JOB_ID])]
 KnownJobId = Annotated[str, AfterValidator(_job_id), Fix("must be a job's id")]
 Moment = Annotated[str, Field(description="RFC 3339, UTC", examples=[WHEN])]
@@ -255,11 +270,11 @@ class ProblemView(Answer):
 class OwnerRequest(Request):
     """For whom a backend submits (role ``service``)."""
 
-    id: Annotated[str, Field(min_length=1, max_length=255)]
-    email: str | None = None
-    name: str | None = None
-    locale: str = "en"
-    timezone: str = "UTC"
+    id: UserId
+    email: Annotated[str, Field(max_length=320), AfterValidator(_encodable)] | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(_encodable)] | None = None
+    locale: Annotated[str, Field(max_length=35), AfterValidator(_encodable)] = "en"
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(_encodable)] = "UTC"
 
 
 class SubmitRequest(Request):
@@ -271,6 +286,9 @@ class SubmitRequest(Request):
     )
     idempotency_key: Annotated[str, AfterValidator(_printable)] | None = Field(
         default=None, description="instead of the header Idempotency-Key"
+    )
+    owner: OwnerRequest | None = Field(
+        default=None, description="for whom; needs the role `service`. Absent: for yourself"
     )
 
 
@@ -448,23 +466,6 @@ class RefreshEvent(Request):
     """Goes on with a new token of the same user."""
 
     token: Annotated[str, Fix("must be a token")]
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell
-        raise ValueError("must be text without half characters") from None
-    return text
-
-
-UserId = Annotated[
-    str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
-    Fix("must be a user's id"),
-]  # fmt: skip
-Reason = Annotated[
-    str, Field(max_length=500, description="goes to the audit trail"), AfterValidator(_encodable)
-]
 
 
 class WatchEvent(Request):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from gateway.background import spawn
+from gateway.endpoint import require
 from gateway.limits import Limits
 from gateway.models import SubmitRequest
 from gateway.problems import bad_request
@@ -43,6 +45,19 @@ class Submissions:
             # the job is safe; nobody has to wait for the bell
             spawn(asyncio.to_thread(ring, self._doorbells, submitted.job))
         return view_json(submitted.job)
+
+
+def acting_for(identity: Owner, roles: Collection[str], wanted: SubmitRequest) -> Owner:
+    """Whose job it will be: a backend (role ``service``) may name somebody. Raises a 403 Problem
+    for anybody else who does."""
+    named = wanted.owner
+    if named is None:
+        return identity
+    require(roles, "service")
+    return Owner(
+        id=named.id, email=named.email, name=named.name, locale=named.locale,
+        timezone=named.timezone,
+    )  # fmt: skip
 
 
 def _one_key(header: str | None, body: str | None) -> str | None:

@@ -10,10 +10,11 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ringback import store
-from ringback.errors import JobNotFound
+from ringback import control, store
+from ringback.errors import JobNotFound, NotRetryable
 from ringback.job import Job
 from ringback.keys import Call, key, plain
+from ringback.store import Submitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,15 @@ def search(
         if len(letters) == limit:
             break
     return letters
+
+
+def replay(job_id: str) -> Generator[Call, Any, Submitted]:
+    """Does a dead letter again, as a new job linked to it. Raises JobNotFound, and NotRetryable
+    where it is no dead letter or can't be run twice."""
+    job = yield from store.load(job_id)
+    if not job.dead:
+        raise NotRetryable(job_id, f"it is no dead letter: it is {job.state.value}.")
+    return (yield from control.retry(job_id))
 
 
 def _letter(job_id: str, wanted: Filter) -> Generator[Call, Any, DeadLetter | None]:

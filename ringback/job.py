@@ -103,6 +103,7 @@ class Job:
     result: Result | None = None
     next_at: Instant | None = None
     reason: str | None = None
+    awaits: str = ""  #: the service that is down, by its name for users
     place: Place | None = None
     silent: int = 0  #: ms without news that the user has been told of
     slow: bool = False  #: it runs longer than nine of ten others did
@@ -160,7 +161,7 @@ class Job:
     def _to(self, state: State, **changes: Any) -> Job:
         if (self.state, state) not in TRANSITIONS:
             raise IllegalTransition(f"{self.id}: {self.state} -> {state} isn't in the table")
-        changes = {"place": None, "silent": 0, **changes}
+        changes = {"place": None, "silent": 0, "awaits": "", **changes}
         if state.terminal:
             changes = {
                 "step": None, "next_at": None, "finished_at": NOW, "slow": False,
@@ -257,7 +258,7 @@ class Job:
         """An external service is known to be down: waits for it, and the attempt doesn't count."""
         reason = f"{label} isn't answering at the moment. The job goes on by itself once it does."
         return self._to(
-            State.RETRYING, step=None, attempt=self.attempt - 1, reason=reason,
+            State.RETRYING, step=None, attempt=self.attempt - 1, reason=reason, awaits=label,
             next_at=NOW.after(delay),
         )  # fmt: skip
 

@@ -194,6 +194,7 @@ def _commit(
         "expected": 0 if before is None else before.version,
         "held": -1 if held is None else held,
         "fence": after.fence, "state": after.state.value, "active": after.state in ACTIVE,
+        "awaits": after.awaits,
         "grace_absent": policy.grace_absent or 0, "grace_present": policy.grace_present or 0,
         "notice": after.notice is not None, "open_notice": _at(_open_notice(after)),
         "when": [_at(moment) for moment in when.values()],

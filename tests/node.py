@@ -50,6 +50,13 @@ class Node:
             decoded = orjson.loads(content) if "json" in response.content_type else content
             return response.status, decoded
 
+    async def upload(self, name: str, token: str | None) -> tuple[int, Any]:
+        """Status and body of an upload."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        url = self._server.make_url(f"/api/v1/files?name={name}")
+        async with self._http.post(url, data=b"id\n1\n", headers=headers) as response:
+            return response.status, await response.json(content_type=None)
+
     @asynccontextmanager
     async def socket(self, token: str, **auth: Any) -> AsyncIterator[Wire]:
         """A connected Socket.IO client, its first ``jobs`` event still to be read."""

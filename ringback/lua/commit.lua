@@ -72,7 +72,7 @@ ops = string.format('%s=%d:%d:%d:%d;', a.op, version, seq, commit, due) .. ops
 local keep = 0
 for _ = 1, OPS_KEPT do keep = ops:find(';', keep + 1, true) or #ops end
 redis.call('HSET', JOB, 'version', version, 'fence', a.fence, 'ops', ops:sub(1, keep),
-  'state', a.state, 'record', record, 'view', view)
+  'state', a.state, 'awaits', a.awaits, 'record', record, 'view', view)
 if a.expected == 0 then
   redis.call('HSET', JOB, 'spec', spec, 'type', a.type, 'owner', a.owner)
   for i in ipairs(a.unique) do

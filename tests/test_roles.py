@@ -1,0 +1,300 @@
+"""Who may do what: every endpoint and every event, for every role and for strangers.
+
+A new endpoint or event without a line here fails the first tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringback import audit, catalog, store
+from ringback.catalog import JobType
+from ringback.connection import Store
+from ringback.job import Policy
+from tests.eye import BROKE, DONE, claimed
+from tests.node import Node, ids, running
+from tests.rig import Valkey, new_spec
+
+#: Names of roles: ann owns the jobs, bob is somebody else, the others are somebody else, too.
+PEOPLE = {
+    "ann": ("user",), "bob": ("user",), "sue": ("support",), "otto": ("operator",),
+    "amy": ("author",), "app": ("service",), "nobody": (),
+}  # fmt: skip
+ANYBODY = dict.fromkeys(PEOPLE, 200)
+SIGNED_IN = {**ANYBODY, "nobody": 401}
+OWN = {**dict.fromkeys(PEOPLE, 404), "ann": 200, "nobody": 401}
+SUPPORT = {**dict.fromkeys(PEOPLE, 403), "sue": 200, "nobody": 401}
+OPERATOR = {**dict.fromkeys(PEOPLE, 403), "otto": 200, "nobody": 401}
+
+#: What each may: method and path to status by person. 200 stands for any success.
+ENDPOINTS: dict[str, dict[str, int]] = {
+    "POST /api/v1/jobs": SIGNED_IN,
+    "GET /api/v1/jobs": SIGNED_IN,
+    "GET /api/v1/jobs/{id}": OWN,
+    "GET /api/v1/jobs/{id}/status": OWN,
+    "GET /api/v1/jobs/{id}/history": OWN,
+    "GET /api/v1/jobs/{id}/items": OWN,
+    "POST /api/v1/jobs/{id}/cancel": OWN,
+    "POST /api/v1/jobs/{id}/retry": OWN,
+    "GET /api/v1/types": SIGNED_IN,
+    "POST /api/v1/files": SIGNED_IN,
+    "GET /api/v1/files/{id}": OWN,
+    "GET /healthz": ANYBODY,
+    "GET /readyz": ANYBODY,
+    "GET /api/v1/support/search": SUPPORT,
+    "GET /api/v1/support/users/{user}/jobs": SUPPORT,
+    "GET /api/v1/support/users/{user}/presence": SUPPORT,
+    "GET /api/v1/support/jobs/{id}": SUPPORT,
+    "GET /api/v1/support/jobs/{id}/history": SUPPORT,
+    "GET /api/v1/support/jobs/{id}/errors": SUPPORT,
+    "POST /api/v1/support/jobs/{id}/cancel": SUPPORT,
+    "POST /api/v1/support/jobs/{id}/force": SUPPORT,
+    "POST /api/v1/support/jobs/{id}/retry": SUPPORT,
+    "GET /api/v1/ops/overview": OPERATOR,
+    "GET /api/v1/ops/dead-letters": OPERATOR,
+    "POST /api/v1/ops/dead-letters/replay": OPERATOR,
+    "GET /api/v1/ops/audit": OPERATOR,
+}
+#: Events likewise; who has no token gets no socket.
+EVENTS: dict[str, dict[str, int]] = {
+    "submit": SIGNED_IN, "cancel": OWN, "retry": OWN, "seen": OWN, "presence": SIGNED_IN,
+    "watch": SUPPORT,
+}  # fmt: skip
+BODIES: dict[str, Any] = {
+    "POST /api/v1/jobs": {"type": "csv.import", "params": {}},
+    "POST /api/v1/support/jobs/{id}/force": {"reason": "it hangs"},
+}
+QUERIES = {"GET /api/v1/support/search": "?q=ann"}
+TYPE = JobType(
+    name="csv.import", title="Import", description="", params={"type": "object"}, policy=Policy()
+)
+
+
+@pytest.fixture
+async def node(
+    db: Store,
+    shared_valkey: Valkey,
+    tmp_path: Path,
+) -> AsyncIterator[Node]:
+    """A node on the tests' store."""
+    db.do(catalog.declare([TYPE]))
+    async with running(shared_valkey.url, tmp_path) as node:
+        yield node
+
+
+def fitting(db: Store, what: str) -> str:
+    """A job of ann's that the request can be about."""
+    if what.endswith("retry"):
+        job = claimed(db, "ann", idempotent=True)
+        return db.do(store.update(job, lambda job: job.failed(BROKE))).id
+    if what == "seen":
+        job = claimed(db, "ann")
+        return db.do(store.update(job, lambda job: job.ended(DONE))).id
+    return claimed(db, "ann").id
+
+
+def dead(db: Store, user: str = "ann") -> str:
+    """A dead letter."""
+    job = claimed(db, user, idempotent=True)
+    return db.do(store.update(job, lambda job: job.failed(BROKE))).id
+
+
+def token(node: Node, who: str) -> str | None:
+    return node.token(who, *PEOPLE[who]) if PEOPLE[who] else None
+
+
+async def test_every_endpoint_has_a_line_here(node: Node) -> None:
+    documents = (await node.ask("GET", "/openapi.json"))[1]["paths"]
+    served = {
+        f"{method.upper()} {path}" for path, methods in documents.items() for method in methods
+        if method in ("get", "post", "put", "patch", "delete")
+    }  # fmt: skip
+    assert served == set(ENDPOINTS)
+
+
+async def test_every_event_has_a_line_here(node: Node) -> None:
+    async with node.socket(node.token("ann")) as ann:
+        told = (await ann.emit("nonsense", {}))["problem"]["detail"]
+    assert set(told.rpartition(": ")[2].split(", ")) == set(EVENTS)
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_each_may_what_the_table_says(node: Node, db: Store, who: str) -> None:
+    file = await uploaded(node)
+    for what, may in ENDPOINTS.items():
+        method, path = what.split(" ")
+        named = path.replace("{user}", "ann").replace("/files/{id}", f"/files/{file}")
+        named = named.replace("{id}", fitting(db, what)) + QUERIES.get(what, "")
+        body = BODIES.get(what)
+        if what == "POST /api/v1/ops/dead-letters/replay":
+            body = {"ids": [dead(db)], "reason": "fixed"}
+        if what == "POST /api/v1/files":
+            status, answer = await node.upload("a.csv", token(node, who))
+        else:
+            status, answer = await node.ask(method, named, token(node, who), body)
+        wanted = may[who]
+        assert (200 if status < 300 else status) == wanted, (what, answer)
+        if wanted == 403:
+            assert answer["type"].endswith(":forbidden")
+            assert ("'support'" if may is SUPPORT else "'operator'") in answer["detail"]
+
+
+async def uploaded(node: Node) -> str:
+    """A file of ann's."""
+    _, answer = await node.upload("ann.csv", node.token("ann"))
+    file_id: str = answer["id"]
+    return file_id
+
+
+@pytest.mark.parametrize("who", [who for who in PEOPLE if PEOPLE[who]])
+async def test_each_may_send_what_the_table_says(node: Node, db: Store, who: str) -> None:
+    async with node.socket(node.token(who, *PEOPLE[who])) as page:
+        for event, may in EVENTS.items():
+            job_id = fitting(db, event)
+            payloads: dict[str, dict[str, Any]] = {
+                "submit": {"type": "csv.import"}, "cancel": {"id": job_id},
+                "retry": {"id": job_id}, "presence": {"state": "active"},
+                "seen": {"id": job_id, "version": 3}, "watch": {"user": "ann"},
+            }  # fmt: skip
+            ack = await page.emit(event, payloads[event])
+            assert (200 if ack["ok"] else ack["problem"]["status"]) == may[who], (event, ack)
+
+
+async def test_foreign_and_unknown_ids_can_not_be_told_apart(node: Node, db: Store) -> None:
+    foreign = claimed(db, "ann").id
+    unknown = new_spec("ann").id
+    for path in ("", "/status", "/history", "/items"):
+        answers = [
+            await node.ask("GET", f"/api/v1/jobs/{job_id}{path}", node.token("bob"))
+            for job_id in (foreign, unknown)
+        ]
+        told = [str(answer).replace(foreign, "").replace(unknown, "") for answer in answers]
+        assert told[0] == told[1]
+
+
+async def test_nobody_hears_of_anothers_jobs(node: Node, db: Store) -> None:
+    async with node.socket(node.token("bob")) as bob:
+        await bob.event("jobs")
+        claimed(db, "ann")
+        own = claimed(db, "bob")
+        view, _ = await bob.event("job", lambda view: view["id"] == own.id)
+        heard = [text for text in bob.heard if text.startswith('42["job"')]
+        assert all(own.id in text for text in heard)
+        assert view["state"] in ("queued", "running")
+
+
+# -- what a backend may
+
+
+async def test_a_backend_submits_for_a_user(node: Node) -> None:
+    owner = {"id": "eve", "email": "eve@example.com", "locale": "de"}
+    wanted = {"type": "csv.import", "params": {}, "owner": owner}
+    status, view = await node.ask("POST", "/api/v1/jobs", node.token("app", "service"), wanted)
+    assert status == 202
+    _, page = await node.ask("GET", "/api/v1/jobs", node.token("eve"))
+    assert ids(page["jobs"]) == {view["id"]}
+
+
+@pytest.mark.parametrize("roles", [("user",), ("support", "operator", "author")])
+async def test_nobody_else_submits_for_another(node: Node, roles: tuple[str, ...]) -> None:
+    wanted = {"type": "csv.import", "owner": {"id": "eve"}}
+    status, told = await node.ask("POST", "/api/v1/jobs", node.token("bob", *roles), wanted)
+    assert (status, "'service'" in told["detail"]) == (403, True)
+    async with node.socket(node.token("bob", *roles)) as bob:
+        assert (await bob.emit("submit", wanted))["problem"]["status"] == 403
+
+
+# -- what support does
+
+
+async def test_support_sees_a_users_list_as_the_user_does(node: Node, db: Store) -> None:
+    claimed(db, "ann"), claimed(db, "bob")
+    _, own = await node.ask("GET", "/api/v1/jobs", node.token("ann"))
+    sue = node.token("sue", "support")
+    _, seen = await node.ask("GET", "/api/v1/support/users/ann/jobs", sue)
+    assert seen == own
+
+
+async def test_support_finds_users_and_jobs_by_id(node: Node, db: Store) -> None:
+    job = claimed(db, "ann")
+    sue = node.token("sue", "support")
+    _, found = await node.ask("GET", "/api/v1/support/search?q=ann", sue)
+    assert found == {
+        "users": [{"id": "ann", "email": "ann@example.com", "name": None}],
+        "jobs": [],
+    }
+    _, found = await node.ask("GET", f"/api/v1/support/search?q={job.id}", sue)
+    assert (ids(found["jobs"]), found["users"]) == ({job.id}, [])
+    _, found = await node.ask("GET", f"/api/v1/support/search?q={new_spec('ann').id}", sue)
+    assert found == {"users": [], "jobs": []}
+
+
+async def test_support_reads_why_attempts_failed(node: Node, db: Store) -> None:
+    job_id = dead(db)
+    sue = node.token("sue", "support")
+    _, told = await node.ask("GET", f"/api/v1/support/jobs/{job_id}/errors", sue)
+    (error,) = told["errors"]
+    assert (error["code"], error["message"], error["trace"]) == ("bank_away", "No answer.", None)
+
+
+async def test_deeds_of_support_have_a_reason_and_are_in_the_trail(node: Node, db: Store) -> None:
+    sue, job = node.token("sue", "support"), claimed(db, "ann")
+    path = f"/api/v1/support/jobs/{job.id}"
+    status, told = await node.ask("POST", f"{path}/force", sue, {})
+    assert (status, told["errors"][0]["field"]) == (400, "reason")
+    status, view = await node.ask("POST", f"{path}/force", sue, {"reason": "it hangs"})
+    assert (status, view["state"]) == (202, "cancelled")
+    status, _ = await node.ask("POST", f"{path}/cancel", sue, {"reason": "again"})
+    assert status == 202
+    _, trail = await node.ask("GET", "/api/v1/ops/audit", node.token("otto", "operator"))
+    assert [(e["who"], e["what"], e["why"], e["jobs"]) for e in trail["entries"]] == [
+        ("sue", "cancel", "again", [job.id]), ("sue", "force", "it hangs", [job.id]),
+    ]  # fmt: skip
+    assert trail["next"] is None
+
+
+# -- what operators do
+
+
+async def test_operators_replay_dead_letters_each_by_itself(node: Node, db: Store) -> None:
+    otto, good, running_ = node.token("otto", "operator"), dead(db), claimed(db, "bob").id
+    _, listed = await node.ask("GET", "/api/v1/ops/dead-letters?code=bank_away", otto)
+    assert [letter["id"] for letter in listed["dead_letters"]] == [good]
+    body = {"ids": [good, running_], "reason": "the bank is back"}
+    _, done = await node.ask("POST", "/api/v1/ops/dead-letters/replay", otto, body)
+    assert set(done["replayed"]) == {good}
+    assert "is no dead letter" in done["refused"][running_]
+    again = db.do(store.load(done["replayed"][good]))
+    assert (again.spec.retry_of, again.spec.owner.id) == (good, "ann")
+    (entry,) = db.do(audit.entries(9))
+    assert (entry.who, entry.what, entry.why) == ("otto", "replay", "the bank is back")
+
+
+async def test_operators_see_whom_a_delay_hits(node: Node, db: Store) -> None:
+    db.do(store.submit(new_spec("ann")))
+    _, seen = await node.ask("GET", "/api/v1/ops/overview", node.token("otto", "operator"))
+    (impact,) = seen["impacts"]
+    assert impact["text"].endswith("because no worker for csv.import is connected.")
+    (queue,) = seen["queues"]
+    assert (queue["type"], queue["queued"], queue["workers"]) == ("csv.import", 1, 0)
+
+
+# -- the development sign-in
+
+
+@pytest.mark.parametrize(("roles", "status"), [(["support"], 200), (["king"], 400), ("x", 400)])
+async def test_the_development_sign_in_gives_roles(
+    db: Store, shared_valkey: Valkey, tmp_path: Path, roles: object, status: int
+) -> None:
+    claimed(db, "ann")
+    async with running(shared_valkey.url, tmp_path, dev=True) as node:
+        wanted = {"email": "sue@example.com", "roles": roles}
+        found, told = await node.ask("POST", "/dev/sign-in", None, wanted)
+        assert found == status
+        if found == 200:
+            seen = await node.ask("GET", "/api/v1/support/users/ann/jobs", told["token"])
+            assert seen[0] == 200
