@@ -18,6 +18,7 @@ from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
 from gateway.limits import Limits
+from gateway.metrics import Metrics
 from gateway.ops import Ops
 from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
@@ -47,16 +48,18 @@ def make_app(settings: Settings) -> web.Application:
     presence = Presence(db, settings.limit_connections)
     events = Events(db, tokens, presence, limits, submissions, controls)
     sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
+    ops = Ops(db, doorbells, sockets.count)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
         *Support(db, doorbells).endpoints(),
-        *Ops(db, doorbells, sockets.count).endpoints(),
+        *ops.endpoints(),
     ]
+    metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 
-    app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)
-    app.add_routes(routes(endpoints, tokens))
+    app = web.Application(middlewares=[metrics.middleware(), problems], client_max_size=BODY_LIMIT)
+    app.add_routes([*routes(endpoints, tokens), metrics.route(tokens, settings.metrics_token)])
     app.add_routes(Documents(endpoints, settings.public_url).routes())
     app.add_routes(pages.routes(inbox=settings.dev))
     if settings.dev:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from engineio.async_drivers.aiohttp import WebSocket
 from socketio import packet as sio
 
 from gateway.background import spawn
+from gateway.meter import Meter
 from gateway.sendqueue import SendQueue
 from gateway.transport import Transport
 
@@ -75,6 +77,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._async: dict[str, Any] = {**self._async, "websocket": Wire}
+        self.meter = Meter()
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serves a transport. Version 4 of the protocol has no JSONP, which any page may include
@@ -90,7 +93,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
 
     def create_queue(self, *_: Any, **__: Any) -> SendQueue:
         """The hook by which each socket gets its queue."""
-        return SendQueue()
+        queue = SendQueue()
+        queue.meter = self.meter
+        return queue
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no types
@@ -118,6 +123,19 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         """A transport's queue. Raises KeyError where it is gone."""
         queue: SendQueue = self.eio.sockets[eio_sid].queue
         return queue
+
+    @property
+    def meter(self) -> Meter:
+        """What this node counts."""
+        meter: Meter = self.eio.meter
+        return meter
+
+    def transports(self) -> dict[str, int]:
+        """How many clients there are, by transport."""
+        kinds = Counter(
+            "websocket" if socket.upgraded else "polling" for socket in self.eio.sockets.values()
+        )
+        return {kind: kinds[kind] for kind in ("polling", "websocket")}
 
     def alive(self, eio_sid: str) -> bool:
         """Whether the transport is still there."""
@@ -209,7 +227,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             await receive(pkt)
 
         socket.receive = receive_and_tell
-        socket.queue.overflow = partial(self.cut, eio_sid)
+        socket.queue.overflow = partial(self._too_slow, eio_sid)
         asyncio.get_running_loop().call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
@@ -220,6 +238,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self.eio.sockets[eio_sid].end()  # else its WebSocket would stay for as long as it talks
         self._on_gone(eio_sid)
         await super()._handle_eio_disconnect(eio_sid, reason)
+
+    def _too_slow(self, eio_sid: str) -> None:
+        if eio_sid not in self._cut:
+            self.meter.slow += 1
+        self.cut(eio_sid)
 
     def _cut_if_silent(self, eio_sid: str) -> None:
         if eio_sid not in self._connected:

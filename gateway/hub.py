@@ -48,6 +48,7 @@ class Hub:
         self._confirmed: dict[str, asyncio.Future[None]] = {}
         self._linger: dict[str, asyncio.TimerHandle] = {}
         self._unanswered = 0
+        self.reconnects = 0  #: connections that were lost
 
     @property
     def healthy(self) -> bool:
@@ -81,6 +82,7 @@ class Hub:
             try:
                 await self._session()
             except (RedisError, OSError) as error:
+                self.reconnects += 1
                 log.warning("hub.reconnects", reason=str(error))
             finally:
                 await self._drop()

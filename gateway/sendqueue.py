@@ -14,6 +14,7 @@ from typing import Any
 from engineio import packet
 
 from gateway.frame import Proof, is_progress, job_of, proof_of
+from gateway.meter import Meter
 
 LIMIT = 1 << 20  #: characters that may wait before a slow client's transport is closed
 
@@ -28,6 +29,7 @@ class SendQueue(asyncio.Queue[Any]):
 
     def _init(self, maxsize: int) -> None:  # noqa: ARG002 (the base's; the bound is in characters)
         self._queue: OrderedDict[object, Any] = OrderedDict()
+        self.meter = Meter()  # the node's own comes with the transport
         self._unproven: list[Proof] = []
         self._barriers: deque[list[Proof]] = deque()
 
@@ -59,6 +61,8 @@ class SendQueue(asyncio.Queue[Any]):
         if dropped is not None:
             self.size -= _weight(dropped)
             self.task_done()
+            self.meter.conflated += 1
+        self.meter.pushed += 1
         self.put_nowait(_Frame(frame, key if is_progress(frame) else None))
 
     def allow(self, size: int) -> None:
@@ -74,6 +78,7 @@ class SendQueue(asyncio.Queue[Any]):
 
     def send(self, frame: str) -> None:
         """Queues any other frame."""
+        self.meter.pushed += 1
         self.put_nowait(_Frame(frame))
 
     def barrier(self) -> None:

@@ -135,6 +135,7 @@ class Session:
         """A pong came."""
         proofs = self._queue.proven()
         if proofs:
+            self._queue.meter.proven += len(proofs)
             spawn(receipts.book(self._db, proofs))
 
 

@@ -197,6 +197,7 @@ class AsyncStore:
         self.client: Any = redis.asyncio.Redis.from_url(
             url, **_CONNECTION, retry=AsyncRetry(NoBackoff(), 1, supported_errors=_LOST)
         )
+        self.errors = 0  #: commands that weren't answered, or refused
 
     async def do(self, op: Op[T], patience: float = 0.0) -> T:
         """As ``Store.do``."""
@@ -207,6 +208,7 @@ class AsyncStore:
                 try:
                     replies = await self._take(step)
                 except RedisError as error:
+                    self.errors += not isinstance(error, NoScriptError)
                     step = steps.throw(error)
                 else:
                     step = steps.send(replies)

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     jwks_url: Annotated[str, AfterValidator(_published)] | None = Field(
         None, description="an issuer's public keys, instead of the secret"
     )
+    metrics_token: Annotated[str, Field(min_length=16)] | None = Field(None, repr=False)
     jwt_audience: str = "ringback"
     jwt_issuer: str = "ringback"
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
