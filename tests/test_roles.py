@@ -58,15 +58,17 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "GET /api/v1/ops/dead-letters": OPERATOR,
     "POST /api/v1/ops/dead-letters/replay": OPERATOR,
     "GET /api/v1/ops/audit": OPERATOR,
+    "POST /api/v1/ops/revocations": OPERATOR,
 }
 #: Events likewise; who has no token gets no socket.
 EVENTS: dict[str, dict[str, int]] = {
     "submit": SIGNED_IN, "cancel": OWN, "retry": OWN, "seen": OWN, "presence": SIGNED_IN,
-    "watch": SUPPORT,
+    "watch": SUPPORT, "auth:refresh": SIGNED_IN,
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "POST /api/v1/jobs": {"type": "csv.import", "params": {}},
     "POST /api/v1/support/jobs/{id}/force": {"reason": "it hangs"},
+    "POST /api/v1/ops/revocations": {"jti": "a token's", "reason": "it leaked"},
 }
 QUERIES = {"GET /api/v1/support/search": "?q=ann"}
 TYPE = JobType(
@@ -159,6 +161,7 @@ async def test_each_may_send_what_the_table_says(node: Node, db: Store, who: str
                 "submit": {"type": "csv.import"}, "cancel": {"id": job_id},
                 "retry": {"id": job_id}, "presence": {"state": "active"},
                 "seen": {"id": job_id, "version": 3}, "watch": {"user": "ann"},
+                "auth:refresh": {"token": node.token(who, *PEOPLE[who])},
             }  # fmt: skip
             ack = await page.emit(event, payloads[event])
             assert (200 if ack["ok"] else ack["problem"]["status"]) == may[who], (event, ack)

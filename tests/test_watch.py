@@ -139,3 +139,13 @@ async def test_who_recovers_after_a_watch_goes_on_from_the_own_cursor(
     async with node.socket(token, pid=pid, offset=cursor) as back:
         view, _ = await back.event("job")
         assert (back.hello["pid"], view["id"]) == (pid, own.id)
+
+
+async def test_a_watch_ends_with_the_role(node: Node) -> None:
+    async with node.socket(node.token("sue", "support")) as sue:
+        await sue.event("jobs")
+        await sue.emit("watch", {"user": "ann"})
+        await sue.event("jobs", lambda event: event.get("user") == "ann")
+        assert (await sue.emit("auth:refresh", {"token": node.token("sue", "user")}))["ok"]
+        page, cursor = await sue.event("jobs")
+        assert ("user" in page, isinstance(cursor, str)) == (False, True)
