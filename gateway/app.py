@@ -48,7 +48,7 @@ def make_app(settings: Settings) -> web.Application:
     presence = Presence(db, settings.limit_connections)
     events = Events(db, tokens, presence, limits, submissions, controls)
     sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
-    ops = Ops(db, doorbells, sockets.count)
+    ops = Ops(db, doorbells)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),

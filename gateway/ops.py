@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from aiohttp import web
@@ -43,12 +43,11 @@ FRESH = 2.0  #: seconds for which an overview is good enough for everybody who a
 
 
 class Ops:
-    """For tokens with the role ``operator``. ``sockets`` counts this node's."""
+    """For tokens with the role ``operator``."""
 
-    def __init__(self, db: AsyncStore, doorbells: Doorbells, sockets: Callable[[], int]) -> None:
+    def __init__(self, db: AsyncStore, doorbells: Doorbells) -> None:
         self._db = db
         self._doorbells = doorbells
-        self._sockets = sockets
         self._lock = asyncio.Lock()
         self._known: tuple[float, Overview] | None = None
 
@@ -78,7 +77,7 @@ class Ops:
 
     async def overview(self, _: Asked[None, None]) -> web.Response:
         """At most two seconds old."""
-        return reply(_view(await self.look(), self._sockets()))
+        return reply(_view(await self.look()))
 
     async def look(self) -> Overview:
         """One look serves all who ask within two seconds. Raises StoreUnavailable."""
@@ -126,7 +125,7 @@ class Ops:
         return reply(AuditPage(entries=entries, next=found[-1].seq if more else None))
 
 
-def _view(found: Overview, sockets: int) -> OverviewView:
+def _view(found: Overview) -> OverviewView:
     return OverviewView(
         impacts=[
             ImpactView(**plain(impact, since=str(impact.since), text=impact.text))
@@ -138,7 +137,8 @@ def _view(found: Overview, sockets: int) -> OverviewView:
         busy=sum(worker.busy for worker in found.workers),
         breakers=[_breaker(one) for one in found.breakers],
         notices=found.notices, notices_due=found.due, dead_letters=found.dead,
-        sockets=sockets, whole=found.whole, at=str(Instant(found.now)),
+        connections=found.present.connections, connected_users=found.present.users,
+        whole=found.whole, at=str(Instant(found.now)),
     )  # fmt: skip
 
 

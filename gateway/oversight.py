@@ -66,10 +66,12 @@ class Found(Answer):
 
 
 class PresenceView(Answer):
-    """How many live connections the user has on all nodes together; away ones don't count."""
+    """How many live connections the user has on all nodes together: with a page that somebody looks
+    at, and away."""
 
     user: str
-    connections: int
+    active: int
+    away: int
 
 
 class AttemptErrorView(Answer):
@@ -147,7 +149,8 @@ class OverviewView(Answer):
     notices: int
     notices_due: int
     dead_letters: int
-    sockets: int = Field(description="on the node that answers")
+    connections: int
+    connected_users: int = Field(description="a user of two nodes counts twice")
     whole: bool
     at: Moment
 

@@ -55,10 +55,6 @@ class Sockets:
             self.server.on(event.name, self._acked(event))
         self.server.on("*", self._unknown)
 
-    def count(self) -> int:
-        """How many clients are connected to this node."""
-        return len(self._sessions)
-
     # -- coming and going
 
     async def _connect(self, sid: str, _: Any, auth: Any) -> None:

@@ -27,7 +27,7 @@ from gateway.oversight import (
     UserView,
     plain,
 )
-from ringback import deeds, feeds, store, traces
+from ringback import deeds, feeds, presence, store, traces
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.connection import AsyncStore
@@ -121,8 +121,8 @@ class Support:
     async def presence(self, asked: Asked[None, None]) -> web.Response:
         """Looks, and leaves no mark."""
         user = asked.part("user")
-        count = await self._db.do(store.presence(user, 0))
-        return reply(PresenceView(user=user, connections=count))
+        there = await self._db.do(presence.of(user))
+        return reply(PresenceView(user=user, active=there.active, away=there.away))
 
     async def show(self, asked: Asked[None, None]) -> web.Response:
         """One JobView."""

@@ -12,13 +12,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ringback import breaker, census
+from ringback import breaker, census, presence
 from ringback.breaker import Breaker
 from ringback.census import WorkerBeat
 from ringback.instant import Instant
 from ringback.keys import Call, due_key, key, partitions, plain
+from ringback.presence import Totals
 
 LOOKED_AT = 200  #: jobs of each kind, and users with open notices, in one partition
+NOBODY = Totals()
 PATIENCE = 60_000  #: ms that jobs may wait before that is told as a delay
 
 
@@ -58,6 +60,7 @@ class Overview:
     notices: int = 0  #: users with open notices
     due: int = 0  #: of these, whose email is due now
     dead: int = 0  #: dead letters, replayed ones too
+    present: Totals = NOBODY
     whole: bool = True
     now: int = 0
     workers: Sequence[WorkerBeat] = ()
@@ -94,6 +97,7 @@ def look() -> Generator[Call, Any, Overview]:
     found.now = int(seconds) * 1000 + int(micros) // 1000
     found.workers = yield from census.workers()
     found.breakers = yield from breaker.everything()
+    found.present = sum((node.totals for node in (yield from presence.nodes())), NOBODY)
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback import audit, store
+from ringback import audit, presence, store
 from ringback.connection import Store
 from ringback.job import Job
 from tests.eye import DONE, ask, claimed, submitted
@@ -71,7 +71,7 @@ async def test_a_watch_is_neither_presence_nor_receipt(node: Node, db: Store) ->
     async with node.socket(node.token("sue", "support")) as sue:
         await sue.emit("watch", {"user": "ann"})
         await sue.event("jobs", lambda event: "user" in event)
-        assert db.do(store.presence("ann", 0)) == 0
+        assert db.do(presence.of("ann")).connections == ()
         ended = end(db, job)
         await sue.event("job")
         assert await sue.emit("presence", {"state": "active"}) == {"ok": True}
