@@ -78,8 +78,8 @@ class Bench:
         clients.says("ready")
         before = psutil.Process(server.popen.pid).cpu_times()
         publisher = self._process("publisher", [sys.executable, "-m", "bench.publisher", str(file)])
-        published = _answer(publisher, within)
-        got = _answer(clients, within)
+        published = answer(publisher, within)
+        got = answer(clients, within)
         after = psutil.Process(server.popen.pid).cpu_times()
         memory = psutil.Process(server.popen.pid).memory_info().rss
         server.stop()
@@ -101,7 +101,7 @@ class Bench:
         return self.rig.processes[-1]
 
 
-def _answer(process: Process, within: float) -> Any:
+def answer(process: Process, within: float) -> Any:
     """The last line that a process wrote, once it has ended."""
     if process.popen.wait(within + PATIENCE):
         raise RuntimeError(f"{process.argv} failed:\n{process.log}")

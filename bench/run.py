@@ -1,4 +1,4 @@
-"""Measures and prints: ``make bench``, or ``python -m bench.run [commits|events|stock|hotpath]…``.
+"""Measures and prints: ``make bench``, or ``python -m bench.run [hotpath|commits|events|storm]…``.
 
 The best of several runs is shown, for other programs on the machine only make a run worse; all
 runs are in ``bench/results``. Absolute figures belong to the machine. What carries over is how two
@@ -12,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import commits, events, hotpath
+from bench import commits, events, hotpath, storm
 from bench.events import Bench, Load
 from bench.figures import Figure, best, keep, show
+from bench.storm import Herd
 from tests.rig import Rig
 
 MANY = Load(users=500, rate=1000, seconds=8, clients=events.CLIENTS)
 FEW = Load(users=50, rate=100, seconds=6, clients=events.STOCK)
+HERDS = (Herd(clients=2000, users=2000), Herd(clients=2000, users=50))
 
 
 def measure_commits(rig: Rig, repeat: int) -> None:
@@ -45,8 +47,15 @@ def measure_hotpath(rig: Rig, repeat: int) -> None:
     _report("The hot path", "hotpath", [hotpath.measure(rig.valkey) for _ in range(repeat)])
 
 
+def measure_storm(rig: Rig, repeat: int) -> None:
+    """A node that comes back, and all its clients with it."""
+    runs = [[f for herd in HERDS for f in storm.measure(rig, herd)] for _ in range(repeat)]
+    _report("2,000 clients return to a node at once", "storm", runs)
+
+
 MEASURES: dict[str, Callable[[Rig, int], None]] = {
     "hotpath": measure_hotpath,
+    "storm": measure_storm,
     "commits": measure_commits,
     "events": measure_events,
     "stock": measure_stock,

@@ -8,12 +8,13 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway import pages
+from gateway import background, pages
 from gateway.api import Api
 from gateway.auth import Tokens
 from gateway.control import Controls
 from gateway.dev import Dev
 from gateway.documents import Documents
+from gateway.drain import Drain
 from gateway.endpoint import routes
 from gateway.events import Events
 from gateway.hub import Hub
@@ -33,6 +34,9 @@ from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.errors import StoreUnavailable
 from ringback.settings import Settings
+
+DRAIN = web.AppKey("drain", Drain)
+FINISH_WITHIN = 5.0  #: seconds, once all clients have gone, for what they set off: receipts, say
 
 
 def make_app(settings: Settings) -> web.Application:
@@ -58,7 +62,12 @@ def make_app(settings: Settings) -> web.Application:
     ]
     metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 
-    app = web.Application(middlewares=[metrics.middleware(), problems], client_max_size=BODY_LIMIT)
+    drain = Drain(settings.drain)
+    drain.add(sockets)
+
+    middlewares = [metrics.middleware(), problems, drain.guard]
+    app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
+    app[DRAIN] = drain
     app.add_routes([*routes(endpoints, tokens), metrics.route(tokens, settings.metrics_token)])
     app.add_routes(Documents(endpoints, settings.public_url).routes())
     app.add_routes(pages.routes(inbox=settings.dev))
@@ -73,6 +82,7 @@ def make_app(settings: Settings) -> web.Application:
         work = hub.run(), revocations.run(), tokens.keys.run(), presence.keep()
         tasks = [asyncio.ensure_future(each) for each in work]
         yield
+        await background.finish(FINISH_WITHIN)
         for task in tasks:
             await _end(task)
         await sockets.server.shutdown()
@@ -80,7 +90,7 @@ def make_app(settings: Settings) -> web.Application:
         await db.close()
 
     app.cleanup_ctx.append(running)
-    app.on_shutdown.append(sockets.send_away)
+    app.on_shutdown.append(sockets.cut_all)
     return app
 
 

@@ -21,6 +21,18 @@ def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     return task
 
 
+async def finish(within: float) -> None:
+    """Waits for the tasks of this loop, those too that they start, up to so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while mine := {task for task in _running if task.get_loop() is loop}:
+        left = deadline - loop.time()
+        if left <= 0:
+            log.warning("background.unfinished", tasks=len(mine))
+            return
+        await asyncio.wait(mine, timeout=left)
+
+
 def _done(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled() and task.exception() is not None:

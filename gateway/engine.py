@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,11 @@ class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
         """The next packet. Raises OSError where the WebSocket is gone, or took too long."""
         async with asyncio.timeout(None if self.handler.__self__.upgraded else self.within):
             return await super().wait()
+
+    async def send(self, message: Any) -> None:
+        """As the base's, which asks with each message whether aiohttp's functions are async."""
+        send = self._sock.send_bytes if isinstance(message, bytes) else self._sock.send_str
+        await send(message)
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         request = environ["aiohttp.request"]
@@ -113,6 +118,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self._on_gone = on_gone
         self._pids: dict[str, str] = {}
         self._after: dict[str, Callable[[], None]] = {}
+        self._arriving: set[str] = set()
         self._connected: set[str] = set()
         self._cut: set[str] = set()
 
@@ -136,6 +142,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             "websocket" if socket.upgraded else "polling" for socket in self.eio.sockets.values()
         )
         return {kind: kinds[kind] for kind in ("polling", "websocket")}
+
+    def clients(self) -> Collection[str]:
+        """The ids of all transports."""
+        ids: Collection[str] = self.eio.sockets.keys()
+        return ids
 
     def alive(self, eio_sid: str) -> bool:
         """Whether the transport is still there."""
@@ -194,7 +205,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             return
         if self._signed_in(eio_sid):
             raise ValueError("a second CONNECT")
-        await super()._handle_connect(eio_sid, namespace, data)
+        self._arriving.add(eio_sid)  # it has spoken: how long it waits now is up to us
+        try:
+            await super()._handle_connect(eio_sid, namespace, data)
+        finally:
+            self._arriving.discard(eio_sid)
+            self._expect(eio_sid)
 
     async def _handle_disconnect(self, eio_sid: str, *reason: Any) -> None:
         await super()._handle_disconnect(eio_sid, *reason)
@@ -228,7 +244,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
 
         socket.receive = receive_and_tell
         socket.queue.overflow = partial(self._too_slow, eio_sid)
-        asyncio.get_running_loop().call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
+        self._expect(eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._connected.discard(eio_sid)
@@ -244,6 +260,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             self.meter.slow += 1
         self.cut(eio_sid)
 
-    def _cut_if_silent(self, eio_sid: str) -> None:
+    def _expect(self, eio_sid: str) -> None:
         if eio_sid not in self._connected:
+            loop = asyncio.get_running_loop()
+            loop.call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
+
+    def _cut_if_silent(self, eio_sid: str) -> None:
+        if eio_sid not in self._connected and eio_sid not in self._arriving:
             self.cut(eio_sid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from gateway.background import spawn
@@ -48,6 +49,7 @@ class Follower:
         self._db = db
         self._cut = cut
         self._held: list[str] | None = []  # frames that came before the feed was told
+        self._missed = False  # whether events were lost while the feed was read
         self._cursor, self._epoch, self._seq = "", "", 0
         self._feed: Feed | None = None
         self._closed = False
@@ -59,7 +61,7 @@ class Follower:
         Raises StoreUnavailable.
         """
         await self._hub.join(self._user, self)
-        self._feed = await self._db.do(feeds.read(self._user, since))
+        self._feed = await self._whole(since)
         if since is None or self._feed.reset:
             return False
         self._cursor = since
@@ -98,13 +100,14 @@ class Follower:
 
     def resync(self) -> None:
         """Events may have been missed: holds what comes until the feed has told them."""
+        self._missed = True
         if self._held is None:
             self._held = []
             spawn(self._catch_up())
 
     async def _catch_up(self) -> None:
         try:
-            feed = await self._db.do(feeds.read(self._user, self._cursor), PATIENCE)
+            feed = await self._whole(self._cursor, PATIENCE)
         except StoreUnavailable:
             if not self._closed:
                 self._cut()  # perhaps the client comes back to a node with a store
@@ -116,6 +119,16 @@ class Follower:
         else:
             self._replay(feed)
         self._go_live()
+
+    async def _whole(self, since: str | None, patience: float = 0.0) -> Feed:
+        """The feed; read in turn, and once for all clients that had come as far."""
+        read = partial(feeds.read, self._user, since)
+        while True:
+            self._missed = False
+            feed = await self._db.share(("feed", self._user, since), read, patience)
+            # lost connection: what came after this was read, and before the channel was back
+            if not self._missed:
+                return feed
 
     def _read(self) -> Feed:
         assert self._feed is not None, "open() comes first"
@@ -144,6 +157,9 @@ class Follower:
         self._queue.barrier()
 
     def _go_live(self) -> None:
+        if self._missed:
+            spawn(self._catch_up())
+            return
         held, self._held = self._held or [], None
         for frame in held:
             self.on_frame(frame)

@@ -47,6 +47,7 @@ class Hub:
         self._listeners: dict[str, set[Listener]] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
         self._linger: dict[str, asyncio.TimerHandle] = {}
+        self._asked: list[str] = []  # channels for the next SUBSCRIBE
         self._unanswered = 0
         self.reconnects = 0  #: connections that were lost
 
@@ -64,7 +65,7 @@ class Hub:
             timer.cancel()
         if channel not in self._confirmed:
             self._confirmed[channel] = asyncio.get_running_loop().create_future()
-            await self._command("SUBSCRIBE", channel)
+            self._subscribe(channel)
         await asyncio.shield(self._confirmed[channel])
 
     def leave(self, user: str, listener: Listener) -> None:
@@ -145,6 +146,16 @@ class Hub:
         self._listeners.pop(channel, None)
         self._confirmed.pop(channel, None)
         spawn(self._unsubscribe(channel))
+
+    def _subscribe(self, channel: str) -> None:
+        """With whatever else is asked for in this turn of the loop: one command for a crowd."""
+        if not self._asked:
+            spawn(self._subscribe_all())
+        self._asked.append(channel)
+
+    async def _subscribe_all(self) -> None:
+        asked, self._asked = self._asked, []
+        await self._command("SUBSCRIBE", *asked)
 
     async def _unsubscribe(self, channel: str) -> None:
         if channel not in self._confirmed:  # nobody has joined again meanwhile

@@ -11,6 +11,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -46,7 +47,8 @@ class Presence:
         self._here[name] = user, connection
         self._ids.add(connection.id)
         try:
-            await self._db.do(presence.join(user, connection, self._most))
+            come = partial(presence.join, user, connection, self._most)
+            await self._db.share(("join", connection.id), come)
         except BaseException:  # a timeout too: the store may have counted it
             self.leave(name)
             raise

@@ -86,6 +86,11 @@ class SendQueue(asyncio.Queue[Any]):
         if self._unproven:
             self.put_nowait(packet.Packet(packet.PING))
 
+    @property
+    def owed(self) -> bool:
+        """Whether a pong will prove something."""
+        return bool(self._unproven) or any(self._barriers)
+
     def proven(self) -> list[Proof]:
         """A pong came: what it proves. (One that nobody asked for proves nothing.)"""
         return self._barriers.popleft() if self._barriers else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -73,6 +74,7 @@ class Session:
         self.watching: str | None = None
         self._recovered = False
         self._closed = False
+        self._ponged = asyncio.Event()
 
     @property
     def identity(self) -> Identity:
@@ -133,10 +135,17 @@ class Session:
 
     def prove(self) -> None:
         """A pong came."""
+        self._ponged.set()
         proofs = self._queue.proven()
         if proofs:
             self._queue.meter.proven += len(proofs)
             spawn(receipts.book(self._db, proofs))
+
+    async def proven(self) -> None:
+        """Returns once the client has proven all that it was sent."""
+        while self._queue.owed:
+            self._ponged.clear()
+            await self._ponged.wait()
 
 
 def new_pid(user: str) -> str:

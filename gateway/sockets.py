@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -26,11 +27,14 @@ from ringback.errors import RingbackError, StoreUnavailable, TooManyConnections
 
 log = structlog.get_logger(__name__)
 
-OPEN_WITHIN = 4.0  #: seconds for the store to answer a CONNECT
+OPEN_WITHIN = 20.0  #: seconds for a CONNECT, most of them spent in the crowd of a storm
+PROVE_WITHIN = 1.0  #: seconds that a client has for its pongs before it is sent away
 
 
 class Sockets:
     """All sockets of this node."""
+
+    path = "/socket.io/"
 
     def __init__(
         self,
@@ -112,11 +116,24 @@ class Sockets:
         if session is not None:
             session.prove()
 
-    async def send_away(self, _: object) -> None:
-        """This node stops: its clients recover on another one, or here when it is back. (Left
-        alone they would hold up the stop for as long as it waits for open requests.)"""
-        for eio_sid in list(self._sessions):
-            self.server.cut(eio_sid)
+    def clients(self) -> Collection[str]:
+        """All transports, those too that haven't signed in yet."""
+        return self.server.clients()
+
+    async def send_away(self, client: str) -> None:
+        """Cuts a transport, once the client has proven what it was sent, or hasn't in time. It
+        recovers at another node."""
+        session = self._sessions.get(client)
+        if session is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(session.proven(), PROVE_WITHIN)
+        self.server.cut(client)
+
+    async def cut_all(self, _: object) -> None:
+        """This node stops, drained or not. (Left alone clients would hold up the stop for as long
+        as it waits for open requests.)"""
+        for client in list(self.clients()):
+            self.server.cut(client)
 
     # -- what clients may ask
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable
 from functools import cache
 from importlib.resources import files
 from typing import Any, NoReturn, TypeVar, cast
@@ -32,6 +32,7 @@ from redis.retry import Retry
 
 from ringback.errors import StoreUnavailable
 from ringback.keys import Call
+from ringback.turnstile import Turnstile
 
 T = TypeVar("T")
 Op = Generator[Call, Any, T]
@@ -46,6 +47,8 @@ _CONNECTION: dict[str, Any] = {
     "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
     "protocol": 3,
 }  # fmt: skip
+THREADS = 512  #: connections of one Store: more than a worker has threads
+AT_ONCE = 64  #: connections of one AsyncStore, whose callers may be thousands; the rest wait
 _LOST = (redis.exceptions.ConnectionError,)
 _PASSING = (OutOfMemoryError, ReadOnlyError, TryAgainError, MasterDownError, ClusterDownError)
 
@@ -156,8 +159,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.client: Any = redis.Redis.from_url(
-            url, **_CONNECTION, retry=Retry(NoBackoff(), 1, supported_errors=_LOST)
-        )
+            url, **_CONNECTION, max_connections=THREADS,
+            retry=Retry(NoBackoff(), 1, supported_errors=_LOST),
+        )  # fmt: skip
 
     def do(self, op: Op[T], patience: float = 0.0) -> T:
         """Runs an operation. Raises StoreUnavailable once ``patience`` seconds have passed
@@ -194,9 +198,12 @@ class AsyncStore:
     """The awaiting side, for one event loop."""
 
     def __init__(self, url: str) -> None:
-        self.client: Any = redis.asyncio.Redis.from_url(
-            url, **_CONNECTION, retry=AsyncRetry(NoBackoff(), 1, supported_errors=_LOST)
-        )
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url, **_CONNECTION, max_connections=AT_ONCE, timeout=TIMEOUT,
+            retry=AsyncRetry(NoBackoff(), 1, supported_errors=_LOST),
+        )  # fmt: skip
+        self.client: Any = redis.asyncio.Redis.from_pool(pool)
+        self._turns = Turnstile()
         self.errors = 0  #: commands that weren't answered, or refused
 
     async def do(self, op: Op[T], patience: float = 0.0) -> T:
@@ -224,6 +231,12 @@ class AsyncStore:
             for command in step:
                 pipe.execute_command(*command)
             return await pipe.execute(raise_on_error=False)
+
+    async def share(self, what: Hashable, op: Callable[[], Op[T]], patience: float = 0.0) -> T:
+        """As ``do``, for what thousands may want at the same moment: a few of them at a time, and
+        once for all who ask for the same before its turn comes. Waits for its turn as long as
+        that takes."""
+        return await self._turns.take((what, patience), lambda: self.do(op(), patience))
 
     async def close(self) -> None:
         """Closes the connections."""

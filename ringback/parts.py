@@ -10,7 +10,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway.app import make_app
+from gateway.app import DRAIN, make_app
 from ringback import floor, signals
 from ringback.errors import SettingsError
 from ringback.settings import LOOPBACK, Settings
@@ -42,7 +42,8 @@ def run_inbox(settings: Settings, port: int) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    runner = web.AppRunner(make_app(settings), shutdown_timeout=CLOSE_WITHIN, **serving())
+    app = make_app(settings)
+    runner = web.AppRunner(app, shutdown_timeout=CLOSE_WITHIN, **serving())
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=2048)
     try:
@@ -55,6 +56,7 @@ async def _serve(settings: Settings) -> None:
     log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
     try:
         await _asked_to_stop()
+        await app[DRAIN].run()
     finally:
         await runner.cleanup()
     log.info("gateway.stopped")
@@ -73,11 +75,15 @@ async def _catch(settings: Settings, port: int) -> None:
 
 
 async def _asked_to_stop() -> None:
+    """Returns at the first signal; the next one ends the process at once."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals.STOP:
         loop.add_signal_handler(number, asked.set)
     await asked.wait()
+    for number in signals.STOP:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
 
 
 def port_taken(settings: Settings, error: OSError) -> SettingsError:

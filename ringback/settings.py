@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     keep_cancelled: Days = Field(30, description="days that cancelled jobs are kept")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    drain: Seconds = Field(10, description="seconds over which a stopping gateway's clients leave")
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
     data_dir: Path = Path(".ringback")
     max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")

@@ -82,6 +82,8 @@ class Everything:
             "DATA_DIR": str(self.data_dir),
             "PUBLIC_URL": self.url,
             "DEV": "1",
+            # there is no other node, and whoever stops this one waits
+            "DRAIN": str(settings.drain if "drain" in settings.model_fields_set else 0),
         }
         # what `up` read from a file of the environment's is told as a value
         files = {PREFIX + name + credentials.SUFFIX for name in own}

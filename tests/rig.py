@@ -155,7 +155,7 @@ class Rig:
             "SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}", "PORT": str(self.port),
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}", "JWT_SECRET": secrets.token_hex(32),
             "DEV": "1", "GRACE_ABSENT": "1", "GRACE_PRESENT": "3", "EMAIL_WINDOW": "0",
-            "LIMIT_SUBMITS": "60000", "LIMIT_EVENTS": "60000",
+            "LIMIT_SUBMITS": "60000", "LIMIT_EVENTS": "60000", "DRAIN": "0",
         }  # fmt: skip
         self.path: list[str] = []  # further folders with job modules
         self.processes: list[Process] = []

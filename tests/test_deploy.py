@@ -21,12 +21,18 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.app import FINISH_WITHIN
+from gateway.sockets import PROVE_WITHIN
+from ringback.parts import CLOSE_WITHIN
+from ringback.settings import Settings
+
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
 INSTANCES = ("ringback-gateway@8001", "ringback-worker", "ringback-mailer", "ringback-supervisor")
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # where Debian keeps nginx
 CLOSING = web.AppKey("closing", asyncio.Event)
+STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
 # --- nginx: real nginx, in front of two real servers ---------------------------------------------
@@ -53,8 +59,9 @@ async def backend(name: str) -> AsyncIterator[TestServer]:
     """Serve what a gateway serves, as far as the proxy can tell, and say who answered."""
     sockets = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins=[])
     sockets.on("who", awaitable(name))
-    app = web.Application()
+    app = web.Application(middlewares=[refuse_when_stopping])
     app[CLOSING] = asyncio.Event()
+    app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(close_streams)
     sockets.attach(app)
     app.router.add_get("/", page(name))
@@ -64,6 +71,15 @@ async def backend(name: str) -> AsyncIterator[TestServer]:
     server = TestServer(app)
     async with server:
         yield server
+
+
+@web.middleware
+async def refuse_when_stopping(request: web.Request, handler: Any) -> web.StreamResponse:
+    """As gateway/drain.py does."""
+    if request.app[STOPPING].is_set() and request.path == "/socket.io/":
+        raise web.HTTPServiceUnavailable
+    response: web.StreamResponse = await handler(request)
+    return response
 
 
 def awaitable(answer: str) -> Callable[[str], Awaitable[str]]:
@@ -244,6 +260,15 @@ async def test_a_browser_moves_to_the_other_gateway_when_its_own_dies(front: Fro
         assert await who_answers(session, front, "polling") == other
 
 
+async def test_a_websocket_goes_to_the_other_gateway_when_its_own_is_stopping(
+    front: Front,
+) -> None:
+    async with browser() as session:
+        home = await home_of(session, front)
+        front.backends[home].app[STOPPING].set()
+        assert await who_answers(session, front, "websocket") == ({"a", "b"} - {home}).pop()
+
+
 async def test_an_event_of_a_stream_arrives_while_the_stream_is_open(front: Front) -> None:
     async with browser() as session, session.get(f"{front.url}/api/v1/events") as answer:
         assert await answer.content.readline() == b"data: one\n"
@@ -341,6 +366,17 @@ def test_only_the_proxy_and_the_dev_inbox_are_reachable_and_only_from_this_host(
     assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
     assert compose["networks"]["store"] == {"internal": True}
     assert compose["services"]["valkey"]["networks"] == ["store"]
+
+
+def test_a_gateway_has_the_time_to_send_its_clients_away(compose: Any) -> None:
+    drain = Settings.model_fields["drain"].default
+    needed = drain + PROVE_WITHIN + CLOSE_WITHIN + FINISH_WITHIN
+    unit = (UNITS / "ringback-gateway@.service").read_text()
+    granted = re.search(r"(?m)^TimeoutStopSec=(\d+)$", unit)
+    assert granted
+    assert int(granted[1]) > needed
+    for name in ("gateway-1", "gateway-2"):
+        assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) > needed
 
 
 def test_the_store_keeps_what_it_was_given(compose: Any) -> None:

@@ -293,6 +293,8 @@ def test_pages_with_a_filter_go_back_through_all_that_it_wants(db: Store) -> Non
 def test_an_empty_feed_is_an_empty_page(db: Store) -> None:
     page = db.do(feeds.page("nobody"))
     assert (page.jobs, page.next, page.cursor.endswith(":0")) == ((), None, True)
+
+
 # -- what a cursor proves
 
 
