@@ -27,6 +27,7 @@ from gateway.revocations import Revocations
 from gateway.revoking import Revoking
 from gateway.shield import Shield
 from gateway.sockets import Sockets
+from gateway.sse import Streams
 from gateway.submit import Submissions
 from gateway.support import Support
 from gateway.uploads import Uploads
@@ -53,12 +54,14 @@ def make_app(settings: Settings) -> web.Application:
     events = Events(db, tokens, presence, limits, submissions, controls)
     sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
     ops = Ops(db, doorbells)
+    streams = Streams(db, hub, presence, revocations)
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
         *Support(db, doorbells).endpoints(),
         *ops.endpoints(),
+        *streams.endpoints(),
     ]
     metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 
@@ -79,7 +82,9 @@ def make_app(settings: Settings) -> web.Application:
     async def running(_: web.Application) -> AsyncIterator[None]:
         with suppress(StoreUnavailable):  # then it is tried again, and until then nobody gets in
             await revocations.read()
-        work = hub.run(), revocations.run(), tokens.keys.run(), presence.keep()
+        work = (
+            hub.run(), revocations.run(), tokens.keys.run(), presence.keep(), streams.look(),
+        )  # fmt: skip
         tasks = [asyncio.ensure_future(each) for each in work]
         yield
         await background.finish(FINISH_WITHIN)
@@ -91,6 +96,7 @@ def make_app(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(running)
     app.on_shutdown.append(sockets.cut_all)
+    app.on_shutdown.append(streams.send_away)
     return app
 
 

@@ -60,7 +60,8 @@ class LoopClock:
 class SignIn:
     """The sign-in of one connection.
 
-    ``warn`` gets ``{expires_at, expires_in}``, ``cut`` closes the transport.
+    ``warn`` gets ``{expires_at, expires_in}``, ``cut`` closes the transport ``grace`` seconds after
+    the token's end.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class SignIn:
         warn: Callable[[dict[str, object]], None],
         cut: Callable[[], None],
         clock: Clock | None = None,
+        grace: float = GRACE,
     ) -> None:
         self.identity = identity
         self._warn = warn
         self._cut = cut
         self._clock = clock or LoopClock()
+        self._grace = grace
         self._timers: list[Timer] = []
 
     @property
@@ -87,7 +90,7 @@ class SignIn:
         left = self.identity.expires - self._clock.time()
         self._timers = [
             self._clock.call_later(max(0.0, left - WARNING), self._tell),
-            self._clock.call_later(min(left + GRACE, LONGEST), self._cut),
+            self._clock.call_later(min(left + self._grace, LONGEST), self._cut),
         ]
 
     def end(self) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import orjson
 
 _HEAD = re.compile(r'^(?:42\["job",)?\{"id":"([^"\\]+)","version":(\d+),')
+_CURSOR = re.compile(r"[0-9a-f]{1,16}:[0-9]{1,15}")
 _OPEN_NOTICE = re.compile(r'"email":\{"state":"(?:waiting|delayed)"')
 
 
@@ -45,6 +46,21 @@ def without_cursor(frame: str) -> str:
 def of_user(frame: str, user: str) -> str:
     """A ``jobs`` event without cursor that says whose jobs they are."""
     return f'{frame[:-2]},"user":{orjson.dumps(user).decode()}}}]'
+
+
+def parts_of(frame: str) -> tuple[str, str, str | None]:
+    """An event's name, its JSON, and the cursor where it has one."""
+    name = frame[len('42["') : frame.index('"', len('42["'))]
+    data = frame[len('42["",') + len(name) : -1]
+    if not data.endswith('"'):
+        return name, data, None
+    data, _, cursor = data.rpartition(',"')
+    return name, data, cursor[:-1]
+
+
+def is_cursor(text: object) -> TypeGuard[str]:
+    """Whether it has the form of a cursor."""
+    return isinstance(text, str) and _CURSOR.fullmatch(text) is not None
 
 
 def split(cursor: str) -> tuple[str, int]:

@@ -418,7 +418,19 @@ class Health(Answer):
     status: Literal["ok", "ready"]
 
 
-# -- events over sockets
+# -- events
+
+
+class StreamQuery(Query):
+    """``since``: for clients that can't send the header Last-Event-ID, which wins."""
+
+    since: str | None = Field(default=None, description="the id of the last event that came")
+
+
+class SeenRequest(Request):
+    """The user has seen the end of a job."""
+
+    version: Annotated[int, Fix("must be the version of the view that was seen")]
 
 
 class JobsEvent(Answer):
@@ -456,7 +468,8 @@ class PresenceEvent(Request):
 
 
 class ExpiringEvent(Answer):
-    """The token ends soon; ``expires_in``: in so many seconds. Send ``auth:refresh``."""
+    """The token ends soon; ``expires_in``: in so many seconds. Send ``auth:refresh``; a
+    stream of server-sent events ends with its token."""
 
     expires_at: Moment
     expires_in: int

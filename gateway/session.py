@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +14,13 @@ from gateway.background import spawn
 from gateway.claims import Identity
 from gateway.expiry import SignIn
 from gateway.follower import Follower
-from gateway.frame import event_frame
+from gateway.frame import event_frame, is_cursor
 from gateway.hub import Hub
 from gateway.sendqueue import SendQueue
 from gateway.watch import Window
 from ringback.connection import AsyncStore
 from ringback.errors import StoreUnavailable
 from ringback.job import Owner
-
-CURSOR = re.compile(r"[0-9a-f]{1,16}:\d{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +36,13 @@ class Resume:
     @classmethod
     def from_auth(cls, auth: dict[str, object]) -> Resume:
         """Reads the CONNECT packet's payload; what is malformed counts as absent."""
-        pid = auth.get("pid")
+        pid, offset, since = auth.get("pid"), auth.get("offset"), auth.get("since")
         return cls(
             pid=pid if isinstance(pid, str) else None,
-            offset=_cursor(auth.get("offset")),
-            since=_cursor(auth.get("since")),
+            offset=offset if is_cursor(offset) else None,
+            since=since if is_cursor(since) else None,
             explicit=auth.get("receipts") == "seen",
         )
-
-
-def _cursor(text: object) -> str | None:
-    return text if isinstance(text, str) and CURSOR.fullmatch(text) else None
 
 
 class Session:
