@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -24,12 +26,14 @@ from ringback.keys import channel_of, key, partition_of
 from ringback.notice import SEEN
 from tests.eye import DONE, ask, claimed, ended, submitted
 from tests.rig import Valkey
+from tests.test_deploy import nginx
+from tests.test_docs import block
 from tests.wire import SOON, Node, gateway
 
 
 @pytest.fixture
 async def node(db: Store, shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Node]:
-    assert db  # emptied
+    ask(db, "PING")  # it is there, and empty
     async with gateway(shared_valkey.url, tmp_path) as there:
         yield there
 
@@ -343,6 +347,27 @@ async def _stopped(reader: Reader) -> bool:
     with pytest.raises((EOFError, aiohttp.ClientError, asyncio.IncompleteReadError)):
         await reader.next()
     return True
+
+
+async def test_the_command_of_the_api_page_shows_the_events_as_they_come(
+    db: Store, node: Node, tmp_path: Path
+) -> None:
+    front = SimpleNamespace(port=node.url.port)
+    with nginx(tmp_path, [front, front]) as url:  # type: ignore[list-item]  # it needs the port alone
+        shown = await asyncio.create_subprocess_exec(
+            "bash", "-c", f"exec {block('events', 'docs/api.md')}", stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "GATEWAY": url, "TOKEN": node.token()},
+        )  # fmt: skip
+        assert shown.stdout is not None
+        try:
+            async with asyncio.timeout(SOON):
+                await shown.stdout.readuntil(b"event: jobs\n")
+                job = submitted(db)
+                await shown.stdout.readuntil(b"event: job\n")
+                assert job.id.encode() in await shown.stdout.readuntil(b"\n\n")
+        finally:
+            shown.terminate()
+            await shown.wait()
 
 
 # -- what is refused
