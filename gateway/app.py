@@ -67,6 +67,7 @@ def make_app(settings: Settings) -> web.Application:
 
     drain = Drain(settings.drain)
     drain.add(sockets)
+    drain.add(streams)
 
     middlewares = [metrics.middleware(), problems, drain.guard]
     app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
@@ -96,7 +97,7 @@ def make_app(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(running)
     app.on_shutdown.append(sockets.cut_all)
-    app.on_shutdown.append(streams.send_away)
+    app.on_shutdown.append(streams.end_all)
     return app
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiohttp import web
 
@@ -28,6 +28,8 @@ LOOK_EVERY = 1.0  #: seconds until a client that left is noticed
 class Streams:
     """All event streams of this node."""
 
+    path = "/api/v1/events"
+
     def __init__(
         self, db: AsyncStore, hub: Hub, presence: Presence, revocations: Revocations
     ) -> None:
@@ -35,13 +37,13 @@ class Streams:
         self._hub = hub
         self._presence = presence
         self._revocations = revocations
-        self._streams: set[Stream] = set()
+        self._streams: dict[str, Stream] = {}
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Everything this serves."""
         return (
             Endpoint(
-                method="GET", path="/api/v1/events", handler=self.events, tag="events",
+                method="GET", path=self.path, handler=self.events, tag="events",
                 summary="Your jobs' events as they happen (server-sent events)",
                 query=StreamQuery, produces=(EVENT_STREAM,),
                 problems=(kinds.TOO_MANY_CONNECTIONS,),
@@ -68,7 +70,7 @@ class Streams:
         if asked.request.method == "HEAD":
             return web.Response(headers=HEADERS)
         stream = Stream(asked.identity, asked.request, self._hub, self._db)
-        self._streams.add(stream)
+        self._streams[stream.name] = stream
         self._revocations.join(stream)
         try:
             await self._open(stream, since)
@@ -76,7 +78,7 @@ class Streams:
                 spawn(receipts.book_cursor(self._db, asked.user, since))
             return await stream.run()
         finally:
-            self._streams.discard(stream)
+            del self._streams[stream.name]
             self._revocations.leave(stream)
             stream.close()
             self._presence.leave(stream.name)
@@ -95,13 +97,22 @@ class Streams:
         """Ends the streams whose clients have left, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            for stream in self._streams:
+            for stream in self._streams.values():
                 if stream.gone:
                     stream.end()
 
-    async def send_away(self, _: object) -> None:
-        """This node stops: its clients go on from where they are on another one."""
-        for stream in self._streams:
+    def clients(self) -> Collection[str]:
+        """The names of the open streams."""
+        return self._streams.keys()
+
+    async def send_away(self, client: str) -> None:
+        """Ends a stream; its client goes on at another node from where it is."""
+        if client in self._streams:
+            self._streams[client].end()
+
+    async def end_all(self, _: object) -> None:
+        """This node stops, drained or not."""
+        for stream in self._streams.values():
             stream.end()
 
 
