@@ -59,7 +59,7 @@ class UserView(Answer):
 
 
 class Found(Answer):
-    """What bears the id."""
+    """What bears the id; with a job, its user."""
 
     users: list[UserView]
     jobs: list[JobView]

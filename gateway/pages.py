@@ -20,8 +20,11 @@ FOREVER = "public, max-age=31536000, immutable"  # the assets' names carry their
 
 
 def routes(*, inbox: bool) -> list[Any]:
-    """`/`, `/docs`, `/inbox` (dev mail) and `/assets`."""
-    pages = [web.get("/", _page("index.html")), web.get("/docs", _page("docs.html"))]
+    """`/`, `/support`, `/ops`, `/docs`, `/inbox` (dev mail) and `/assets`."""
+    pages = [
+        web.get("/", _page("index.html")), web.get("/docs", _page("docs.html")),
+        web.get("/support", _page("support.html")), web.get("/ops", _page("ops.html")),
+    ]  # fmt: skip
     if inbox:
         pages.append(web.get("/inbox", _page("inbox.html")))
     if (STATIC / "assets").is_dir():

@@ -106,7 +106,7 @@ class Support:
         """Both are looked up by their whole id: there is no index of names or addresses."""
         wanted = asked.query.q
         jobs = [await self._job(wanted)] if is_job_id(wanted) and await self._known(wanted) else []
-        owner = await self._owner(wanted)
+        owner = jobs[0].spec.owner if jobs else await self._owner(wanted)
         users = [] if owner is None else [UserView(id=owner.id, email=owner.email, name=owner.name)]
         views = b",".join(map(view_json, jobs))
         listed = orjson.dumps([user.model_dump() for user in users])

@@ -50,6 +50,12 @@ class Node:
             decoded = orjson.loads(content) if "json" in response.content_type else content
             return response.status, decoded
 
+    async def opens(self, path: str, token: str | None) -> tuple[int, Any]:
+        """Status of a stream, which is left at once."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with self._http.get(self._server.make_url(path), headers=headers) as response:
+            return response.status, response.content_type
+
     async def upload(self, name: str, token: str | None) -> tuple[int, Any]:
         """Status and body of an upload."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}

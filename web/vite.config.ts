@@ -14,7 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Swagger UI is that large, and only /docs loads it.
     chunkSizeWarningLimit: 1_700,
-    rolldownOptions: { input: ["index.html", "inbox.html", "docs.html"] },
+    rolldownOptions: { input: ["index.html", "inbox.html", "docs.html", "support.html", "ops.html"] },
   },
   server: {
     proxy: {

@@ -23,6 +23,8 @@ export interface CardActions extends Lookups {
   download(link: ResultLink): Promise<Problem | null>;
   /** Brings another job into view. */
   show(id: string): void;
+  /** What stands at the end of the card, for who is to see more than the user. */
+  extra?(view: JobView): Node;
 }
 
 /** The jobs before and after one in a line of retries, as far as the page knows them. */
@@ -146,6 +148,7 @@ export class Card {
       this.#note,
       this.#hindrance,
       this.#happened.element,
+      this.actions.extra?.(this.#view) ?? null,
     );
   }
 

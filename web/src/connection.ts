@@ -7,7 +7,8 @@ export type Ack =
 
 export interface Listener {
   /** The list of jobs: `reset` replaces what the page shows, else these are added. */
-  jobs(jobs: readonly JobView[], reset: boolean): void;
+  /** `user`: whose jobs these are, during a watch. */
+  jobs(jobs: readonly JobView[], reset: boolean, user?: string): void;
   job(view: JobView): void;
   online(recovered: boolean): void;
   offline(): void;
@@ -18,6 +19,7 @@ export interface Listener {
 interface JobsEvent {
   readonly jobs: readonly JobView[];
   readonly reset: boolean;
+  readonly user?: string;
 }
 
 const ACK_TIMEOUT_MS = 10_000;
@@ -64,7 +66,7 @@ export class Connection {
    * Sends an event and waits for its ack. It may arrive more than once when `tries` is above 1,
    * so that is for events the gateway takes once only (an idempotency key, a cancel).
    */
-  async request(event: "submit" | "cancel" | "retry", payload: unknown, tries: number): Promise<Ack> {
+  async request(event: "submit" | "cancel" | "retry" | "watch", payload: unknown, tries: number): Promise<Ack> {
     for (let attempt = 0; attempt < tries; attempt += 1) {
       try {
         return (await this.#socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload)) as Ack;
@@ -79,7 +81,7 @@ export class Connection {
     const socket = this.#socket;
     socket.on("jobs", (event: JobsEvent, cursor?: string) => {
       this.#keep(cursor);
-      this.#listener.jobs(event.jobs, event.reset);
+      this.#listener.jobs(event.jobs, event.reset, event.user);
     });
     socket.on("job", (view: JobView, cursor?: string) => {
       this.#keep(cursor);

@@ -6,22 +6,28 @@ import type { JobView } from "./view.js";
 export class JobList {
   readonly #cards = new Map<string, Card>();
   readonly #items = h("ol", { class: "jobs" });
-  readonly #empty = emptyNode();
+  readonly #empty: HTMLElement;
   readonly #skeleton = skeletonNode();
-  readonly element = h(
-    "section",
-    { "aria-labelledby": "jobs-title", "aria-busy": "true" },
-    h("h2", { id: "jobs-title" }, "Your jobs"),
-    this.#skeleton,
-    this.#empty,
-    this.#items,
-  );
+  readonly element: HTMLElement;
 
   constructor(
     private readonly address: string,
     private readonly actions: CardActions,
+    { title, empty }: { readonly title: string; readonly empty: HTMLElement } = {
+      title: "Your jobs",
+      empty: emptyNode(),
+    },
   ) {
+    this.#empty = empty;
     this.#empty.hidden = true;
+    this.element = h(
+      "section",
+      { "aria-labelledby": "jobs-title", "aria-busy": "true" },
+      h("h2", { id: "jobs-title" }, title),
+      this.#skeleton,
+      this.#empty,
+      this.#items,
+    );
   }
 
   /** Shows these jobs in this order; cards of jobs that stay are updated, not made again. */

@@ -10,7 +10,11 @@ interface SignedIn {
 }
 
 /** A card that asks who you are; `done` gets the session. `reason` says why it is asked again. */
-export function signInCard(reason: string, done: (session: Session) => void): HTMLElement {
+export function signInCard(
+  reason: string,
+  done: (session: Session) => void,
+  roles: readonly string[] = [],
+): HTMLElement {
   const email = h("input", {
     type: "email",
     id: "email",
@@ -36,7 +40,7 @@ export function signInCard(reason: string, done: (session: Session) => void): HT
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void signIn(email, name, error).then((result) => {
+    void signIn(email, name, error, roles).then((result) => {
       if (result === "elsewhere") card.replaceChildren(...elsewhere());
       else if (result) done(result);
     });
@@ -48,6 +52,7 @@ async function signIn(
   email: HTMLInputElement,
   name: HTMLInputElement,
   error: HTMLElement,
+  roles: readonly string[],
 ): Promise<Session | "elsewhere" | null> {
   const wrong = addressProblem(email);
   say(error, wrong);
@@ -56,7 +61,7 @@ async function signIn(
     return null;
   }
   const address = email.value.trim();
-  const who = { email: address, name: name.value.trim() || (address.split("@")[0] ?? "") };
+  const who = { email: address, name: name.value.trim() || (address.split("@")[0] ?? ""), roles };
   const answer = await call<SignedIn>("/dev/sign-in", null, { method: "POST", body: JSON.stringify(who) });
   if (answer.ok)
     return {

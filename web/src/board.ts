@@ -1,0 +1,230 @@
+/** The operators' page: whom delays hit, queues, dead letters, breakers, the audit trail. */
+import { call, problemText, type Answer } from "./api.js";
+import { Fill, h, say } from "./dom.js";
+import { exactly, number } from "./measure.js";
+import { button, whileBusy } from "./press.js";
+import { Reason } from "./reason.js";
+import type { Session } from "./session.js";
+import type { Content } from "./shell.js";
+
+interface Overview {
+  readonly impacts: readonly Impact[];
+  readonly queues: readonly Queue[];
+  readonly breakers: readonly Breaker[];
+  readonly workers: number;
+  readonly threads: number;
+  readonly busy: number;
+  readonly notices: number;
+  readonly notices_due: number;
+  readonly dead_letters: number;
+  readonly connections: number;
+  readonly connected_users: number;
+  readonly whole: boolean;
+}
+
+interface Impact {
+  readonly text: string;
+}
+
+interface Queue {
+  readonly type: string;
+  readonly queued: number;
+  readonly running: number;
+  readonly retrying: number;
+  readonly oldest: string | null;
+  readonly threads: number;
+  readonly busy: number;
+}
+
+interface Breaker {
+  readonly label: string;
+  readonly state: string;
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly error: string;
+}
+
+interface Letter {
+  readonly id: string;
+  readonly title: string;
+  readonly user: string;
+  readonly at: string | null;
+  readonly error: { readonly code: string; readonly message: string };
+  readonly replayable: boolean;
+}
+
+interface Replayed {
+  readonly replayed: Readonly<Record<string, string>>;
+  readonly refused: Readonly<Record<string, string>>;
+}
+
+interface Entry {
+  readonly at: string;
+  readonly who: string;
+  readonly what: string;
+  readonly why: string;
+  readonly count: number;
+  readonly jobs: readonly string[];
+  readonly user: string | null;
+}
+
+const ROOT = "/api/v1/ops";
+const POLL_MS = 5_000;
+
+export class Board implements Content {
+  readonly #error = h("p", { class: "field-error", role: "alert", hidden: true });
+  readonly #impacts = new Fill<readonly Impact[]>(
+    h("ul", { class: "impacts", "aria-label": "Delays", "data-testid": "ops-impacts" }),
+    (impacts) => impacts.map(({ text }) => h("li", { class: "notice" }, text)),
+  );
+  readonly #calm = h("p", { "data-testid": "ops-calm", hidden: true });
+  readonly #facts = h("p", { class: "quiet" });
+  readonly #queues = new Fill<readonly Queue[]>(h("div"), queueNodes);
+  readonly #breakers = new Fill<readonly Breaker[]>(h("div"), breakerNodes);
+  readonly #reason = new Reason();
+  readonly #letters: Fill<readonly Letter[]>;
+  readonly #note = h("p", { class: "field-error", role: "alert", hidden: true });
+  readonly #trail = new Fill<readonly Entry[]>(h("div"), trailNodes);
+  readonly element: HTMLElement;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly signedOut: (reason: string) => void,
+  ) {
+    this.#letters = new Fill(h("ul", { class: "letters", "data-testid": "ops-letters" }), (letters) =>
+      letters.length ? letters.map((letter) => this.#letterNode(letter)) : [h("li", { class: "quiet" }, "None.")],
+    );
+    this.element = h(
+      "div",
+      { class: "activity" },
+      h("h1", {}, "Operations"),
+      this.#error,
+      section("Now", this.#calm, this.#impacts.element, this.#facts),
+      section("Queues", this.#queues.element),
+      section("Dead letters", this.#reason.element, this.#note, this.#letters.element),
+      section("Circuit breakers", this.#breakers.element),
+      section("Audit trail", this.#trail.element),
+    );
+  }
+
+  open(): void {
+    void this.#poll();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #poll(): Promise<void> {
+    if (!document.hidden) await this.#refresh();
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
+  }
+
+  async #refresh(): Promise<void> {
+    const overview = await this.#look<Overview>("/overview");
+    say(this.#error, overview.ok ? "" : problemText(overview.problem));
+    if (!overview.ok) return;
+    this.#show(overview.value);
+    const letters = await this.#look<{ dead_letters: readonly Letter[] }>("/dead-letters?limit=20");
+    if (letters.ok) this.#letters.show(letters.value.dead_letters);
+    const trail = await this.#look<{ entries: readonly Entry[] }>("/audit?limit=20");
+    if (trail.ok) this.#trail.show(trail.value.entries);
+  }
+
+  #show(now: Overview): void {
+    this.#impacts.show(now.impacts);
+    say(this.#calm, now.impacts.length ? "" : "Nothing is delayed.");
+    const part = now.whole ? "" : " There is so much that counts by type are of a part.";
+    say(
+      this.#facts,
+      `${number(now.workers)} workers, ${number(now.busy)} of ${number(now.threads)} threads busy. ` +
+        `${number(now.notices)} users are still to be told of something, ${number(now.notices_due)} of them now. ` +
+        `${number(now.connections)} connections of ${number(now.connected_users)} users.${part}`,
+    );
+    this.#queues.show(now.queues);
+    this.#breakers.show(now.breakers);
+  }
+
+  #letterNode(letter: Letter): HTMLElement {
+    const replay = button("Replay", "plain small", "ops-replay", (it) => {
+      void whileBusy(it, "Starting…", () => this.#replay(letter.id));
+    });
+    return h(
+      "li",
+      { class: "letter", "data-letter": letter.id },
+      h("p", { class: "strong" }, letter.title),
+      h("p", {}, letter.error.message),
+      h("p", { class: "quiet" }, `${letter.at ? exactly(letter.at) : ""} · ${letter.user} · ${letter.error.code} · ${letter.id}`),
+      letter.replayable ? replay : h("p", { class: "quiet" }, "It can’t be replayed: running jobs of its kind twice isn’t safe."),
+    );
+  }
+
+  async #replay(id: string): Promise<void> {
+    const missing = this.#reason.missing();
+    if (missing) return say(this.#note, problemText(missing));
+    const body = JSON.stringify({ ids: [id], reason: this.#reason.text });
+    const answer = await this.#look<Replayed>("/dead-letters/replay", { method: "POST", body });
+    say(this.#note, answer.ok ? (answer.value.refused[id] ?? "") : problemText(answer.problem));
+    await this.#refresh();
+  }
+
+  async #look<T>(path: string, init: RequestInit = {}): Promise<Answer<T>> {
+    const answer = await call<T>(ROOT + path, this.session.token, init);
+    if (!answer.ok && [401, 403].includes(answer.problem.status)) this.signedOut(problemText(answer.problem));
+    return answer;
+  }
+}
+
+function section(title: string, ...nodes: readonly Node[]): HTMLElement {
+  return h("section", { class: "card panel" }, h("h2", {}, title), ...nodes);
+}
+
+function queueNodes(queues: readonly Queue[]): Node[] {
+  if (!queues.length) return [h("p", { class: "quiet" }, "No worker is connected, and no job waits.")];
+  const working = queues.filter((queue) => queue.queued + queue.running + queue.retrying > 0);
+  const idle = queues.filter((queue) => !working.includes(queue)).map((queue) => queue.type);
+  const rows = working.map((queue) => [
+    queue.type,
+    number(queue.queued),
+    number(queue.running),
+    number(queue.retrying),
+    queue.oldest ? exactly(queue.oldest) : "",
+    `${number(queue.busy)} of ${number(queue.threads)}`,
+  ]);
+  const heads = ["Type", "Queued", "Running", "Retrying", "Oldest", "Busy"];
+  return [
+    ...(rows.length ? [table("Queues by job type", heads, rows)] : []),
+    ...(idle.length ? [h("p", { class: "quiet", "data-testid": "ops-idle" }, `Idle: ${idle.join(", ")}`)] : []),
+  ];
+}
+
+function breakerNodes(breakers: readonly Breaker[]): Node[] {
+  if (!breakers.length) return [h("p", { class: "quiet" }, "No service has failed within a day.")];
+  const rows = breakers.map((one) => [one.label, one.state, one.since ? exactly(one.since) : "", one.error]);
+  return [table("Circuit breakers", ["Service", "State", "Since", "Last error"], rows)];
+}
+
+function trailNodes(entries: readonly Entry[]): Node[] {
+  if (!entries.length) return [h("p", { class: "quiet" }, "Nothing was done yet.")];
+  const rows = entries.map((entry) => [
+    exactly(entry.at),
+    entry.who,
+    entry.what,
+    entry.user ?? (entry.count === 1 ? (entry.jobs[0] ?? "") : `${number(entry.count)} jobs`),
+    entry.why,
+  ]);
+  return [table("Audit trail", ["When", "Who", "What", "Whose", "Why"], rows)];
+}
+
+function table(name: string, heads: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
+  const head = h("tr", {}, ...heads.map((title) => h("th", { scope: "col" }, title)));
+  const body = rows.map((row) => h("tr", {}, ...row.map((cell) => h("td", {}, cell))));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
+    h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)),
+  );
+}

@@ -1,0 +1,72 @@
+/** What all pages for signed-in people share: who is here, signing in and out. */
+import { byId, h } from "./dom.js";
+import { forget } from "./memory.js";
+import { currentSession, forgetSession, rememberDev, type Session } from "./session.js";
+import { signInCard } from "./signin.js";
+
+/** What a page shows to somebody who is signed in. */
+export interface Content {
+  readonly element: HTMLElement;
+  open(): void;
+  close(): void;
+}
+
+/** `make` gets the session, and what to call when the sign-in has ended, with the reason. */
+export type Make = (session: Session, signedOut: (reason: string) => void) => Content;
+
+/** Starts the page. `roles`: what a development sign-in here gives besides `user`. */
+export function start(make: Make, roles: readonly string[] = []): void {
+  const main = byId("main");
+  const account = byId("account");
+
+  function askWho(reason: string): void {
+    account.replaceChildren();
+    main.replaceChildren(
+      signInCard(
+        reason,
+        (session) => {
+          rememberDev(session);
+          follow(session);
+        },
+        roles,
+      ),
+    );
+  }
+
+  function follow(session: Session): void {
+    const content = make(session, leave);
+    function leave(reason: string): void {
+      content.close();
+      forgetSession();
+      if (!reason) forget(session.email);
+      askWho(reason);
+    }
+    account.replaceChildren(...accountNodes(session, () => leave("")));
+    main.replaceChildren(content.element);
+    content.open();
+  }
+
+  // A token may also arrive while the page is open, by a link that changes the fragment only.
+  addEventListener("hashchange", () => {
+    if (location.hash.startsWith("#token=")) location.reload();
+  });
+  const session = currentSession();
+  if (session) follow(session);
+  else askWho("");
+}
+
+function accountNodes(session: Session, signOut: () => void): Node[] {
+  const who = session.name || session.email;
+  const button = h(
+    "button",
+    { type: "button", class: "button plain small", "data-testid": "sign-out" },
+    "Sign out",
+  );
+  button.addEventListener("click", signOut);
+  const inbox = h("a", { href: "/inbox" }, "Dev inbox");
+  return [
+    ...(session.dev ? [inbox] : []),
+    ...(who ? [h("span", { class: "who", title: session.email }, who)] : []),
+    button,
+  ];
+}
