@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,8 @@ from gateway.expiry import WARNING
 from ringback import audit
 from ringback.connection import Store
 from ringback.job import Owner
-from tests.rig import Valkey
+from tests.rig import ROOT, WITHIN, Valkey
+from tests.test_docs import block
 from tests.wire import Answer, Node, Socket, gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -203,3 +205,37 @@ async def test_without_a_secret_there_is_no_sign_in_of_our_own(
         answer = await node.ask("POST", node.url / "dev/sign-in", '{"email": "ann@example.com"}')
     assert answer.status == 404
     assert "RINGBACK_JWKS_URL" in answer.text
+
+
+async def test_the_example_of_the_api_page_keeps_its_connection_and_comes_back(
+    node: Node,
+) -> None:
+    first, second, third = token(node, "docs", 20), token(node, "docs"), token(node, "docs")
+    given = json.dumps([first, second, third])
+    head = (
+        f"const GATEWAY = {json.dumps(str(node.url))}, tokens = {given};\n"
+        "const freshToken = async () => tokens.shift();\n"
+    )
+    imports, example = block("sign-in", "docs/api.md").split("\n\n", 1)
+    tail = (
+        'socket.on("connect", () => console.log(`connected ${socket.recovered}`));\n'
+        "const ask = async () => {\n"
+        '  const { ok } = await socket.emitWithAck("presence", { state: "active" });\n'
+        "  console.log(`asked ${ok} ${tokens.length}`);\n"
+        "};\n"
+        'socket.on("auth:expiring", () => setTimeout(ask, 300));\n'
+    )
+    script = ROOT / "web" / f"sign-in-{node.url.port}.mjs"
+    script.write_text(f"{imports}\n{head}{example}{tail}")
+    page = await asyncio.create_subprocess_exec("node", script, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert page.stdout is not None
+        async with asyncio.timeout(WITHIN):
+            assert await page.stdout.readline() == b"connected false\n"
+            assert await page.stdout.readline() == b"asked true 1\n"
+            assert (await revoke(node, jti=id_of(second), reason="Lost")).status == 200
+            assert await page.stdout.readline() == b"connected true\n"
+    finally:
+        page.kill()
+        await page.wait()
+        script.unlink()

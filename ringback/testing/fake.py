@@ -118,6 +118,7 @@ class AsyncFakeStore(AsyncStore):
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self.errors = 0
 
     async def _take(self, step: Batch | float) -> Any:
         return _taken(self._server, step)
