@@ -21,6 +21,7 @@ from gateway.hub import Hub
 from gateway.limits import Limits
 from gateway.metrics import Metrics
 from gateway.ops import Ops
+from gateway.preferences import PreferencesApi
 from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
 from gateway.revocations import Revocations
@@ -30,11 +31,13 @@ from gateway.sockets import Sockets
 from gateway.sse import Streams
 from gateway.submit import Submissions
 from gateway.support import Support
+from gateway.unsubscribe import Unsubscribe
 from gateway.uploads import Uploads
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.errors import StoreUnavailable
 from ringback.settings import Settings
+from ringback.unsubscribe import Links
 
 DRAIN = web.AppKey("drain", Drain)
 FINISH_WITHIN = 5.0  #: seconds, once all clients have gone, for what they set off: receipts, say
@@ -62,6 +65,7 @@ def make_app(settings: Settings) -> web.Application:
         *Support(db, doorbells).endpoints(),
         *ops.endpoints(),
         *streams.endpoints(),
+        *PreferencesApi(db, settings.email_window).endpoints(),
     ]
     metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 
@@ -75,6 +79,7 @@ def make_app(settings: Settings) -> web.Application:
     app.add_routes([*routes(endpoints, tokens), metrics.route(tokens, settings.metrics_token)])
     app.add_routes(Documents(endpoints, settings.public_url).routes())
     app.add_routes(pages.routes(inbox=settings.dev))
+    app.add_routes(Unsubscribe(db, Links(settings.links, settings.public_url)).routes())
     if settings.dev:
         app.add_routes(Dev(tokens, data_dir / "inbox").routes())
     sockets.server.attach(app)

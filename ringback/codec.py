@@ -94,12 +94,12 @@ def decode_spec(spec: bytes) -> Spec:
 def _job(spec: Spec, record: dict[str, Any]) -> Job:
     parts: dict[str, Any] = {
         "state": State(record.pop("state")),
-        "progress": _timed(Progress, "eta", record.pop("progress")),
+        "progress": _timed(Progress, ("eta",), record.pop("progress")),
         "counts": Counts(**record.pop("counts")),
         "problems": tuple(_problem(p) for p in record.pop("problems")),
         "result": _result(record.pop("result")),
-        "notice": _timed(Notice, "at", record.pop("notice")),
-        "cancel": _timed(Cancel, "at", record.pop("cancel")),
+        "notice": _timed(Notice, ("at", "first_try"), record.pop("notice")),
+        "cancel": _timed(Cancel, ("at",), record.pop("cancel")),
         "step": _maybe(Step, record.pop("step")),
         "place": _maybe(Place, record.pop("place")),
         "error": _maybe(Failure, record.pop("error")),
@@ -156,8 +156,10 @@ def _result(fields: dict[str, Any] | None) -> Result | None:
     return Result(fields["summary"], tuple(Link(**link) for link in fields["links"]))
 
 
-def _timed(kind: type[Any], moment: str, fields: dict[str, Any] | None) -> Any:
-    return None if fields is None else kind(**{**fields, moment: _instant(fields[moment])})
+def _timed(kind: type[Any], moments: tuple[str, ...], fields: dict[str, Any] | None) -> Any:
+    if fields is None:
+        return None
+    return kind(**{**fields, **{name: _instant(fields.get(name)) for name in moments}})
 
 
 def _instant(ms: int | None) -> Instant | None:

@@ -15,9 +15,10 @@ from ringback.failure import WORKER_LOST, Failure, not_started, timed_out
 from ringback.instant import NOTICE_DUE, NOW, Instant
 from ringback.notice import (
     CANCELLED_BY_USER,
+    FOLLOWS,
     NO_ADDRESS,
-    SEEN,
     WITH_PIPELINE,
+    EmailChoice,
     Notice,
     NoticeState,
 )
@@ -109,6 +110,7 @@ class Job:
     slow: bool = False  #: it runs longer than nine of ten others did
     cancel: Cancel | None = None
     course: Course | None = None  #: of a pipeline, once its plan is made
+    choice: EmailChoice = "fallback"  #: what its owner wants of emails, as last heard
     notice: Notice | None = None
     ended_version: int | None = None
     created_at: Instant = NOW
@@ -176,7 +178,7 @@ class Job:
             return Notice("skipped", CANCELLED_BY_USER, NOW)
         if not self.spec.owner.email:
             return Notice("skipped", NO_ADDRESS, NOW)
-        return Notice("waiting", "An email follows unless an open page shows this.", NOTICE_DUE)
+        return Notice("waiting", FOLLOWS, NOTICE_DUE)
 
     # -- the worker's transitions
 
@@ -268,7 +270,7 @@ class Job:
 
     def _put_back(self, **changes: Any) -> Job:
         # the fence moves now, not at the next claim: the old attempt can write nothing in between
-        return self._to(State.QUEUED, step=None, fence=self.fence + 1, **changes)
+        return self._to(State.QUEUED, step=None, next_at=None, fence=self.fence + 1, **changes)
 
     def stopped(self) -> Job:
         """The checkpoint after a cancel request."""
@@ -388,7 +390,17 @@ class Job:
         counts = proof == "seen" or self.spec.policy.receipt == "pong"
         if not (self._notice_in("waiting", "delayed") and counts and self._was_terminal(version)):
             return self
-        return self._noted(Notice("skipped", SEEN, NOW))
+        assert self.notice is not None
+        return self._noted(self.notice.proven(self.choice))
+
+    def chosen(self, choice: EmailChoice) -> Job:
+        """The owner's preferences changed. A notice that waits gets its grace anew, since it may
+        have waited for what doesn't count any more; the mailer decides by the preferences then."""
+        heard = self if choice == self.choice else replace(self, choice=choice, updated_at=NOW)
+        if not self._notice_in("waiting"):
+            return heard
+        assert self.notice is not None
+        return heard._noted(self.notice.afresh())
 
     def email_started(self, message_id: str) -> Job:
         """From here on the email wins over receipts: it may be on the wire any moment."""
@@ -397,8 +409,7 @@ class Job:
         assert self.notice is not None
         if self._notice_in("sending") and self.notice.message_id == message_id:
             return self  # else the mark is that of a mailer which had lost its claim by then
-        told = "The email is being sent."
-        return self._noted(Notice("sending", told, NOW, message_id, self.notice.tries))
+        return self._noted(self.notice.started(message_id))
 
     def email_sent(self, reason: str) -> Job:
         """The mail server accepted the email (or may have: the reason says so)."""
@@ -413,8 +424,21 @@ class Job:
         if not self._notice_in("waiting", "sending", "delayed"):
             return self
         assert self.notice is not None
-        tries, message_id = self.notice.tries + 1, self.notice.message_id
-        return self._noted(Notice("delayed", reason, NOW.after(delay), message_id, tries))
+        return self._noted(self.notice.delayed(reason, delay))
+
+    def email_skipped(self, reason: str) -> Job:
+        """Its owner wants no email; no change once one is being sent."""
+        if not self._notice_in("waiting", "delayed"):
+            return self
+        return self._noted(Notice("skipped", reason, NOW))
+
+    def email_held(self, reason: str, until: int) -> Job:
+        """Its owner wants no email before ``until`` (ms since 1970); no change once one is being
+        sent."""
+        if not self._notice_in("waiting", "delayed"):
+            return self
+        assert self.notice is not None
+        return self._noted(self.notice.held(reason, until))
 
     def _email_done(self, state: Literal["sent", "failed"], reason: str) -> Job:
         if not self._notice_in("waiting", "sending", "delayed"):
@@ -429,4 +453,4 @@ class Job:
         return self.ended_version is not None and self.ended_version <= version <= self.version
 
     def _noted(self, notice: Notice) -> Job:
-        return replace(self, notice=notice, updated_at=NOW)
+        return self if notice == self.notice else replace(self, notice=notice, updated_at=NOW)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from ringback.instant import Instant
+from ringback.instant import NOTICE_DUE, NOW, Instant
 
 NoticeState = Literal["waiting", "sending", "delayed", "sent", "skipped", "failed"]
+#: When somebody wants an email: if no client proved receipt, in any case, or not at all.
+EmailChoice = Literal["fallback", "always", "never"]
+
+FOLLOWS = "An email follows unless an open page shows this."
+SEEN = "Seen live, so no email was needed."
+SEEN_AND_ASKED = "Seen live, and an email follows because you want one each time."
+TURNED_OFF = "You turned off emails about jobs like this one."
+WITH_PIPELINE = "Told with its pipeline."
+NO_ADDRESS = "There is no email address for this user."
+CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +33,42 @@ class Notice:
     at: Instant | None = None
     message_id: str | None = None
     tries: int = 0  #: deliveries that were put off
+    first_try: Instant | None = None  #: when the first of them was
+    seen: bool = False  #: a client proved receipt, and the user wants an email all the same
 
     @property
     def open(self) -> bool:
         """Whether something is still to be done."""
         return self.state in ("waiting", "sending", "delayed")
 
+    def proven(self, choice: EmailChoice) -> Notice:
+        """A client has the view. That is the end, or, for who wants an email each time, the end of
+        the wait."""
+        if choice != "always":
+            return Notice("skipped", SEEN, NOW)
+        if self.seen or self.state == "delayed":
+            return replace(self, seen=True)
+        return replace(self, reason=SEEN_AND_ASKED, at=NOW, seen=True)
 
-SEEN = "Seen live, so no email was needed."
-WITH_PIPELINE = "Told with its pipeline."
-NO_ADDRESS = "There is no email address for this user."
-CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
+    def started(self, message_id: str) -> Notice:
+        """A mailer takes it on."""
+        return replace(
+            self, state="sending", reason="The email is being sent.", at=NOW, message_id=message_id
+        )
+
+    def delayed(self, reason: str, delay: int) -> Notice:
+        """A delivery was put off by ``delay`` ms."""
+        return replace(
+            self, state="delayed", reason=reason, at=NOW.after(delay), tries=self.tries + 1,
+            first_try=self.first_try or NOW,
+        )  # fmt: skip
+
+    def held(self, reason: str, until: int) -> Notice:
+        """The user doesn't want to be written to before ``until`` (ms since 1970)."""
+        return replace(self, state="waiting", reason=reason, at=Instant(until))
+
+    def afresh(self) -> Notice:
+        """The user's preferences changed: what it waited for may not count any more."""
+        if self.seen:
+            return replace(self, reason=SEEN_AND_ASKED, at=NOW)
+        return replace(self, reason=FOLLOWS, at=NOTICE_DUE)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import orjson
 
-from ringback.keys import Call, due_key, key, partition_of
+from ringback.keys import Call, due_key, key, partition_of, plain
 
 CLAIM = 60_000  #: ms that a silent mailer keeps a user's claim
 
@@ -37,9 +37,11 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A granted claim: what a dead mailer left, and the jobs whose notices are due."""
+    """A granted claim: what a dead mailer left, and the jobs whose notices are due ``now`` (ms
+    since 1970, by the store's clock)."""
 
     ledger: Ledger | None
+    now: int
     due: tuple[str, ...]
 
 
@@ -49,7 +51,7 @@ def claim(user: str, token: str) -> Generator[Call, Any, Claim | None]:
     if reply[0] == b"busy":
         return None
     ledger = _ledger(reply[1]) if reply[1] else None
-    return Claim(ledger, tuple(job_id.decode() for job_id in reply[2:]))
+    return Claim(ledger, reply[2], tuple(job_id.decode() for job_id in reply[3:]))
 
 
 def write(user: str, token: str, ledger: Ledger) -> Generator[Call, Any, bool]:
@@ -61,6 +63,17 @@ def write(user: str, token: str, ledger: Ledger) -> Generator[Call, Any, bool]:
 def release(user: str, token: str, window: int) -> Generator[Call, Any, None]:
     """Ends the claim; the user's next email comes after ``window`` ms at the earliest."""
     yield _call("release", user, token, window)
+
+
+def free(user: str) -> Generator[Call, Any, None]:
+    """Lets the user's next email come without regard to the last one."""
+    yield _call("free", user, "")
+
+
+def waiting(user: str) -> Generator[Call, Any, list[str]]:
+    """The jobs whose notices are open, by when they are due."""
+    found = yield plain("ZRANGE", key(partition_of(user), "outbox", user), 0, -1)
+    return [job_id.decode() for job_id in found]
 
 
 def _call(action: str, user: str, token: str, *args: Any) -> Call:

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
         None, description="an issuer's public keys, instead of the secret"
     )
     metrics_token: Annotated[str, Field(min_length=16)] | None = Field(None, repr=False)
+    link_secret: Annotated[str, Field(min_length=32)] | None = Field(
+        None, repr=False, description="signs the links in emails; unset: the JWT secret does"
+    )
     jwt_audience: str = "ringback"
     jwt_issuer: str = "ringback"
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -179,6 +182,17 @@ class Settings(BaseSettings):
                 "3.2). Make one with: openssl rand -hex 32"
             )
         return secret
+
+    @property
+    def links(self) -> str:
+        """The secret that signs the links in emails. Raises SettingsError where there is none."""
+        if self.jwks_url and not self.link_secret:
+            raise SettingsError(
+                "RINGBACK_LINK_SECRET isn't set, and RINGBACK_JWKS_URL leaves no other secret to "
+                "sign the links in emails. Make one, the same for gateways and mailers: openssl "
+                "rand -hex 32"
+            )
+        return self.link_secret or self.secret
 
     @property
     def gateway_url(self) -> str:

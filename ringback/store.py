@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from ringback import codec
+from ringback import codec, preferences
 from ringback.errors import (
     DuplicateWork,
     IdempotencyMismatch,
@@ -88,7 +88,8 @@ def submit(
     DuplicateWork if an unfinished job of the owner bears one of ``spec.unique``. Where a job has
     this id, it is that one.
     """
-    job = Job(spec=spec)
+    choice = "fallback" if spec.parent else (yield from preferences.choice(spec))
+    job = Job(spec=spec, choice=choice)
     reply = yield _commit(None, job, idempotency_key, fingerprint)
     if reply[0] == b"known":
         if reply[2].decode() != fingerprint:
@@ -326,7 +327,8 @@ def _stamped(job: Job, reply: Sequence[Any]) -> Job:
         created_at=job.created_at.resolved(commit=commit, notice=due),
         updated_at=job.updated_at.resolved(commit=commit, notice=due),
         finished_at=closed(job.finished_at),
-        notice=job.notice and replace(job.notice, at=closed(job.notice.at)),
+        notice=job.notice and replace(
+            job.notice, at=closed(job.notice.at), first_try=closed(job.notice.first_try)),
         progress=replace(job.progress, eta=closed(job.progress.eta)),
         cancel=job.cancel and replace(
             job.cancel, at=job.cancel.at.resolved(commit=commit, notice=due)),

@@ -8,6 +8,7 @@ from ringback.estimate import usually
 from ringback.failure import Failure
 from ringback.instant import duration
 from ringback.job import Job, Notice, Owner, Place, Problem, State
+from ringback.notice import EmailChoice
 from ringback.plan import Child, Course, Task
 
 JobView = dict[str, Any]
@@ -60,7 +61,7 @@ def view_of(job: Job) -> JobView:
 
 def promise(job: Job) -> str:
     """What will happen, and how long it usually takes where enough runs back that."""
-    return f"{_how_long(job)}{_how_told(job.spec.owner)}"
+    return f"{_how_long(job)}{_how_told(job.spec.owner, job.choice)}"
 
 
 def _how_long(job: Job) -> str:
@@ -71,9 +72,14 @@ def _how_long(job: Job) -> str:
     return f"This takes longer than usual. {told} " if job.slow else f"{told} "
 
 
-def _how_told(owner: Owner) -> str:
+def _how_told(owner: Owner, choice: EmailChoice) -> str:
     if not owner.email:
         return "You can leave this page and come back: the result will be here."
+    if choice == "never":
+        return (
+            "You can leave this page and come back: the result will be here. You turned off emails "
+            "about jobs like this one."
+        )
     return f"You can leave this page: we'll email {masked(owner.email)} when it ends."
 
 

@@ -3,6 +3,8 @@
 Guarantee: every notice ends in a receipt, an accepted email or a recorded reason. No notice is
 told twice, but where the server's answer to DATA got lost: then there is one more try with the
 same Message-ID, and the job says so.
+
+What the user prefers is asked here, when a notice is due: so the newest word counts.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
@@ -20,14 +22,16 @@ from pathlib import Path
 import orjson
 import structlog
 
-from ringback import outbox, store
+from ringback import outbox, preferences, store
 from ringback.codec import view_json
 from ringback.connection import Store
 from ringback.doorbell import DELIVER, MAIL_QUEUE
 from ringback.errors import JobNotFound, SettingsError
 from ringback.job import Job
-from ringback.outbox import Ledger
+from ringback.outbox import Claim, Ledger
+from ringback.preferences import Hold, Preferences, Skip
 from ringback.settings import Settings
+from ringback.unsubscribe import Links, Subscription
 from ringback.worker import Actor
 from tasks.letter import Letters, Reader, Sender
 from tasks.smtp import Aborted, Outcome, Transport
@@ -36,23 +40,32 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 30.0  #: seconds that a mailer waits for the store
 FIRST_DELAY, LONGEST_DELAY = 10_000, 3_600_000  #: ms between tries
-GIVE_UP = 86_400_000  #: ms after a job's end
+GIVE_UP = 86_400_000  #: ms after the first try
 AMBIGUOUS_TRIES = 2  #: the first and one more
 _LEDGER_AFTER = {"accepted": "accepted", "ambiguous": "data-sent"}
+UNSEEN = "fallback; no open page showed it in time"
+ASKED = "always; the user wants an email each time"
 MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all emails of an installation have in common: the ``domain`` of their Message-IDs, the
+    ``window`` (ms) between two emails to a user who chose none, the unsubscribe ``links``."""
+
+    domain: str
+    window: int
+    links: Links
 
 
 class Mailer:
     """Delivers for one process."""
 
-    def __init__(
-        self, db: Store, letters: Letters, transport: Transport, domain: str, window: int
-    ) -> None:
+    def __init__(self, db: Store, letters: Letters, transport: Transport, house: House) -> None:
         self._db = db
         self._letters = letters
         self._transport = transport
-        self._domain = domain
-        self._window = window
+        self._house = house
 
     def deliver(self, user: str) -> None:
         """Writes to ``user`` if notices are due and nobody else is at it."""
@@ -60,8 +73,8 @@ class Mailer:
         claim = self._db.do(outbox.claim(user, token), patience=PATIENCE)
         if claim is None:
             return
-        ledger = claim.ledger or self._new_ledger(claim.due)
-        delivery = _Delivery(self, user, token, ledger)
+        wanted = self._db.do(preferences.load(user), patience=PATIENCE)
+        delivery = _Delivery(self, user, token, claim, wanted)
         try:
             delivery.go_on()
         except Aborted:
@@ -69,18 +82,22 @@ class Mailer:
 
     def _new_ledger(self, jobs: Sequence[str]) -> Ledger:
         digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:32]
-        return Ledger(message_id=f"<{digest}@{self._domain}>", jobs=tuple(jobs))
+        return Ledger(message_id=f"<{digest}@{self._house.domain}>", jobs=tuple(jobs))
 
 
 class _Delivery:
     """One email under way."""
 
-    def __init__(self, mailer: Mailer, user: str, token: str, ledger: Ledger) -> None:
+    def __init__(
+        self, mailer: Mailer, user: str, token: str, claim: Claim, wanted: Preferences
+    ) -> None:
         self._mailer = mailer
         self._db = mailer._db
         self._user = user
         self._token = token
-        self._ledger = ledger
+        self._ledger = claim.ledger or mailer._new_ledger(claim.due)
+        self._now = claim.now
+        self._wanted = wanted
 
     def go_on(self) -> None:
         """From where the ledger stands. Raises Aborted once another mailer holds the claim."""
@@ -108,7 +125,8 @@ class _Delivery:
     def close(self, reason: str) -> None:
         """The server has it: closes the books."""
         self._each(lambda job: job.email_sent(reason))
-        self._release(self._mailer._window)
+        chosen = self._wanted.digest_window
+        self._release(self._mailer._house.window if chosen is None else chosen * 1000)
 
     def lost_answer(self) -> None:
         """A try ended without an answer: one more, later, or the end."""
@@ -119,10 +137,21 @@ class _Delivery:
         self.attempt()
 
     def _start(self) -> list[Job]:
-        started = self._each(lambda job: job.email_started(self._ledger.message_id))
+        started = self._each(self._begun)
         mine = [job for job in started if self._is_mine(job)]
         self._ledger = replace(self._ledger, jobs=tuple(job.id for job in mine))
         return mine
+
+    def _begun(self, job: Job) -> Job:
+        # what may be on the wire already is brought to its end, whatever the user prefers by now
+        if job.notice is None or self._ledger.ambiguous:
+            return job.email_started(self._ledger.message_id)
+        match preferences.obstacle(self._wanted, job.spec, self._now, seen=job.notice.seen):
+            case Skip(reason):
+                return job.email_skipped(reason)
+            case Hold(reason, until):
+                return job.email_held(reason, until)
+        return job.email_started(self._ledger.message_id)
 
     def _is_mine(self, job: Job) -> bool:
         notice = job.notice
@@ -133,19 +162,26 @@ class _Delivery:
         )
 
     def _send(self, jobs: Sequence[Job]) -> Outcome:
-        owner = jobs[0].spec.owner
-        reader = Reader(
-            id=owner.id, email=owner.email or "", name=owner.name, locale=owner.locale,
-            timezone=owner.timezone,
-        )  # fmt: skip
+        reader = self._reader(jobs)
         message = self._mailer._letters.compose(
             [orjson.loads(view_json(job)) for job in jobs],
             reader,
             message_id=self._ledger.message_id,
             date=datetime.now(UTC),
-            reason="fallback; no open page showed it in time",
+            reason=ASKED if reader.asked else UNSEEN,
         )
         return self._mailer._transport.send(message, lambda: self._write("data-sent"))
+
+    def _reader(self, jobs: Sequence[Job]) -> Reader:
+        owner, wanted = jobs[0].spec.owner, self._wanted
+        types = {job.spec.type for job in jobs}
+        about = Subscription(owner.id, types.pop() if len(types) == 1 else None)
+        return Reader(
+            id=owner.id, email=owner.email or "", name=owner.name,
+            locale=wanted.locale or owner.locale, timezone=wanted.timezone or owner.timezone,
+            asked=any(wanted.choice(job.spec.type) == "always" for job in jobs),
+            stop=self._mailer._house.links.url(about),
+        )  # fmt: skip
 
     def _conclude(self, outcome: Outcome) -> None:
         # asleep for a minute: whoever took the claim over concludes, not we
@@ -185,15 +221,17 @@ def put_off(job: Job, reason: str) -> Job:
     tries = job.notice.tries if job.notice else 0
     ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 16))
     delay = random.randint(ceiling // 2, ceiling)
-    if job.finished_at is not None and waited(job) > GIVE_UP:
+    if tried(job) > GIVE_UP:
         return job.email_failed(f"{reason} We tried for 24 hours.")
     return job.email_delayed(reason, delay)
 
 
-def waited(job: Job) -> int:
-    """Milliseconds between the job's end and its last change, by the store's clock."""
-    assert job.finished_at is not None
-    return job.updated_at.ms - job.finished_at.ms
+def tried(job: Job) -> int:
+    """Milliseconds between the first delivery that was put off and the job's last change, by the
+    store's clock."""
+    if job.notice is None or job.notice.first_try is None:
+        return 0
+    return job.updated_at.ms - job.notice.first_try.ms
 
 
 def templates_root(settings: Settings) -> Path:
@@ -215,14 +253,10 @@ def _make(settings: Settings, db: Store) -> Callable[[str], None]:
         )
     sender = Sender(settings.email_from, settings.public_url, settings.support)
     domain = parseaddr(settings.email_from)[1].rpartition("@")[2]
-    mailer = Mailer(
-        db,
-        Letters(templates_root(settings), sender),
-        Transport(settings.smtp_url),
-        domain,
-        round(settings.email_window * 1000),
-    )
-    return mailer.deliver
+    links = Links(settings.links, settings.public_url)
+    house = House(domain, round(settings.email_window * 1000), links)
+    letters = Letters(templates_root(settings), sender)
+    return Mailer(db, letters, Transport(settings.smtp_url), house).deliver
 
 
 email_deliver = Actor(DELIVER, MAIL_QUEUE, _make)

@@ -12,14 +12,15 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8, EmailPolicy
+from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
 from email.utils import parseaddr
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from typing import Any
 
 from tasks.facts import STATES, Facts, Problem, Tally, View, Words, facts_of, load_words
 from tasks.prose import inert, plain, said
@@ -37,13 +38,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who gets the letter; ``timezone`` is an IANA name, ``locale`` a BCP 47 tag."""
+    """Who gets the letter; ``timezone`` is an IANA name, ``locale`` a BCP 47 tag. ``asked``: for an
+    email even where an open page showed the end. ``stop``: where such emails are turned off, by a
+    GET for people and a POST for mail programs (RFC 8058)."""
 
     id: str
     email: str
     name: str | None = None
     locale: str = "en"
     timezone: str = "UTC"
+    asked: bool = False
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Letters:
         letter["Date"] = date
         letter["Message-ID"] = message_id
         _explain(letter, self.sender, views, reason)
+        _offer_stop(letter, reader)
         letter.set_content(parts.text, cte="quoted-printable")
         if parts.html:
             letter.add_alternative(parts.html, subtype="html", cte="quoted-printable")
@@ -110,7 +116,7 @@ class Letters:
             return self._templates.render(name, self._context(jobs, reader))
         except TemplateError as error:
             log.warning("A template failed, so a plain letter goes out instead: %s", error)
-            return plain_parts(jobs, self.sender)
+            return plain_parts(jobs, self.sender, reader)
 
     def _context(self, jobs: Sequence[Facts], reader: Reader) -> Mapping[str, object]:
         about = {"job": jobs[0]} if len(jobs) == 1 else _digest(jobs)
@@ -140,12 +146,15 @@ class Letters:
         self._templates.render(name, context)
 
 
-def plain_parts(jobs: Sequence[Facts], sender: Sender) -> Parts:
+def plain_parts(jobs: Sequence[Facts], sender: Sender, reader: Reader) -> Parts:
     """The letter of last resort: text only, made without any template."""
     headlines = [_headline(job) for job in jobs]
     subject = headlines[0] if len(jobs) == 1 else f"{len(jobs)} jobs ended; first: {headlines[0]}"
     told = [_told(job) for job in jobs]
-    closing = "You get this because you started it and no open page of yours showed its end."
+    why = "you want an email each time" if reader.asked else "no open page of yours showed its end"
+    closing = f"You get this because you started it and {why}."
+    if reader.stop:
+        closing += f"\nStop these emails: {reader.stop}"
     if sender.support:
         closing += f"\nQuestions: {sender.support}"
     text = "\n\n".join([*told, closing]) + "\n"
@@ -187,7 +196,7 @@ def _digest(jobs: Sequence[Facts]) -> dict[str, object]:
 
 def _voice(reader: Reader) -> Reader:
     name = said(reader.name) if reader.name else None
-    return Reader(reader.id, said(reader.email), name, reader.locale, reader.timezone)
+    return replace(reader, email=said(reader.email), name=name, stop=inert(reader.stop))
 
 
 def support_url(sender: Sender) -> str:
@@ -217,8 +226,22 @@ def _addressed(sender: Sender, reader: Reader) -> EmailMessage:
     return letter
 
 
+class _Link(UnstructuredHeader, BaseHeader):
+    """A URL, on one line however long: Python would write it as encoded words, which mean nothing
+    here (RFC 2369, 2)."""
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Link)
+
+
 def _policy(recipient: Address) -> EmailPolicy[EmailMessage]:
-    return SMTP if recipient.username.isascii() else SMTPUTF8  # RFC 6531: no other way to write it
+    # RFC 6531: no other way to write it
+    policy = SMTP if recipient.username.isascii() else SMTPUTF8
+    return policy.clone(header_factory=_HEADERS)
 
 
 def _author(sender: Sender) -> Address:
@@ -248,3 +271,10 @@ def _explain(letter: EmailMessage, sender: Sender, views: Sequence[View], reason
     letter["List-Id"] = f"Job notices <jobs.ringback.{host}>"
     letter["X-Ringback-Job"] = ", ".join(plain(said(view["id"])) for view in views)
     letter["X-Ringback-Reason"] = plain(said(reason))
+
+
+def _offer_stop(letter: EmailMessage, reader: Reader) -> None:
+    """The button that mail programs show (RFC 2369, RFC 8058)."""
+    if reader.stop:
+        letter["List-Unsubscribe"] = f"<{reader.stop}>"
+        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

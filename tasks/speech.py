@@ -7,10 +7,9 @@ a filter returns is inert, so "12. März" at the start of a line doesn't begin a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime, get_timezone_name
@@ -18,6 +17,7 @@ from babel.numbers import format_decimal
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from ringback.quiet import zone_of
 from tasks.prose import inert, plain, said
 
 _IRREGULAR = {"people": "person", "indices": "index", "series": "series", "data": "data"}
@@ -30,15 +30,6 @@ def locale_of(tag: str) -> Locale:
         return Locale.parse(tag.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError, TypeError):
         return Locale("en")
-
-
-@lru_cache(maxsize=256)
-def zone_of(name: str) -> tzinfo:
-    """The IANA time zone; UTC if there is none of this name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # OSError: a name like ".." or a folder
-        return UTC
 
 
 def plural(count: int, one: str, many: str) -> str:

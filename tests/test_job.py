@@ -387,7 +387,7 @@ def test_a_delay_counts_its_tries_and_keeps_the_message_id() -> None:
     job = finished()
     for tries in (1, 2):
         job = committed(committed(job.email_started("<1@x>")).email_delayed("451 busy", 700))
-        assert job.notice == Notice("delayed", "451 busy", NOW.after(700), "<1@x>", tries)
+        assert job.notice == Notice("delayed", "451 busy", NOW.after(700), "<1@x>", tries, NOW)
 
 
 # -- the view and its times

@@ -468,3 +468,22 @@ def test_a_misspelt_word_in_words_toml_is_named(tmp_path: Path) -> None:
     (root / "_layout" / "words.toml").write_text('["csv.import"]\nsuceeded = "added"\n')
     with pytest.raises(TemplateError, match=r"words\.toml:1: .*suceeded"):
         Letters(root, RINGBACK)
+
+
+# -- stopping them
+
+
+def test_each_letter_has_the_way_to_stop_such_letters_for_people_and_for_mail_programs() -> None:
+    stop = "https://jobs.example.com/unsubscribe/" + "x" * 300 + ".y"
+    message = letter(view("succeeded"), reader=replace(ADA, stop=stop))
+    raw = message.as_bytes(policy=SMTP)
+    assert f"\r\nList-Unsubscribe: <{stop}>\r\n".encode() in raw, "neither folded nor encoded"
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+    assert f"Stop these emails: {stop}" in text(message)
+    assert stop in _Visible(part(message, "html")).links
+
+
+def test_who_wants_each_letter_is_not_told_that_no_page_was_open() -> None:
+    told = text(letter(view("succeeded"), reader=replace(ADA, asked=True)))
+    assert "want an email each time" in told
+    assert "no open page" not in told

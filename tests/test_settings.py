@@ -97,6 +97,7 @@ def test_variables_of_other_programs_are_none_of_our_business(
 
 SECRETS = {
     "JWT_SECRET": "hunter2" * 8,
+    "LINK_SECRET": "hunter2" * 8,
     "STORE_URL": "redis://me:hunter2@store:6379/0",
     "BROKER_URL": "rediss://:hunter2@broker/1",
     "SMTP_URL": "smtp://me:hunter2@mail.example.com:587",
@@ -247,3 +248,13 @@ def test_seconds_become_the_milliseconds_of_the_store(monkeypatch: pytest.Monkey
 
 def test_nothing_need_be_set() -> None:
     assert load_settings().port == 8000
+
+
+def test_an_installation_without_a_secret_of_its_own_needs_one_for_its_links(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = with_env(monkeypatch, JWKS_URL="https://issuer.example/keys")
+    with pytest.raises(SettingsError, match="RINGBACK_LINK_SECRET isn't set"):
+        _ = settings.links
+    monkeypatch.setenv("RINGBACK_LINK_SECRET", "s" * 32)
+    assert load_settings().links == "s" * 32

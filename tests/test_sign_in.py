@@ -200,7 +200,7 @@ async def test_without_a_secret_there_is_no_sign_in_of_our_own(
     directory = tmp_path_factory.mktemp("issuer")
     url = "http://127.0.0.1:1/keys"
     async with gateway(
-        shared_valkey.url, directory, jwt_secret=None, jwks_url=url, dev=True
+        shared_valkey.url, directory, jwt_secret=None, jwks_url=url, link_secret="s" * 32, dev=True
     ) as node:
         answer = await node.ask("POST", node.url / "dev/sign-in", '{"email": "ann@example.com"}')
     assert answer.status == 404

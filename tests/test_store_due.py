@@ -213,7 +213,8 @@ def test_a_claim_gets_the_notices_that_are_due_and_no_others(db: Store) -> None:
     ended(db, grace_absent=60_000)
     ended(db, "bob")
     claim = db.do(outbox.claim("ann", "m1"))
-    assert claim == outbox.Claim(None, (first.id, second.id))
+    assert claim is not None
+    assert (claim.ledger, claim.due) == (None, (first.id, second.id))
 
 
 def test_one_mailer_at_a_time_writes_to_a_user(db: Store) -> None:

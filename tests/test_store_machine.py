@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import time
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ringback import presence, store
+from ringback import choose, presence, store
 from ringback.attempt import NotQueued, _claim, _fail_or_retry, _hand_back
 from ringback.codec import view_json
 from ringback.connection import Op, Store
@@ -33,7 +34,11 @@ from ringback.errors import IdempotencyMismatch, JobEnded, LeaseLost
 from ringback.failure import Failure
 from ringback.job import Counts, Job, Result, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of
-from tasks.deliver import MAYBE, Mailer
+from ringback.notice import EmailChoice
+from ringback.preferences import Preferences
+from ringback.quiet import QuietHours
+from ringback.unsubscribe import Links
+from tasks.deliver import MAYBE, House, Mailer
 from tasks.letter import Letters, Sender
 from tasks.smtp import Transport
 from tasks.supervisor import Supervisor
@@ -111,6 +116,7 @@ class Life(RuleBasedStateMachine):
 
     def in_fine_weather_every_notice_ends(self) -> None:
         for user in ADDRESSED:
+            self.do(choose.change(user, lambda wanted: replace(wanted, quiet_hours=None)))
             for _ in range(4):
                 if self._members(key(partition_of(user), "outbox", user)):
                     self._deliver_with(user, "fine")
@@ -210,6 +216,12 @@ class Life(RuleBasedStateMachine):
         after = self.do(store.update(before.id, lambda j: j.received(version, proof)))
         told = before.ended_version <= version <= before.version
         assert told or after.version == before.version, "proves nothing"
+
+    @rule(user=users, email=st.sampled_from(["fallback", "always", "never"]), night=st.booleans())
+    def prefer(self, user: str, email: EmailChoice, night: bool) -> None:
+        """Somebody changes what they want of emails; ``night``: quiet hours from here on."""
+        hours = QuietHours(time(0), time(23, 59)) if night else None
+        self.do(choose.change(user, lambda _: Preferences(email=email, quiet_hours=hours)))
 
     # -- workers
 
@@ -366,7 +378,7 @@ class Life(RuleBasedStateMachine):
 
     def _deliver(self, db: Store, user: str) -> None:
         url = f"smtp://127.0.0.1:{self.office.port}"
-        Mailer(db, LETTERS, Transport(url), "example.com", 0).deliver(user)
+        Mailer(db, LETTERS, Transport(url), HOUSE).deliver(user)
 
     def _grace_passes(self, user: str) -> None:
         """Notices are due, and a silent mailer's claim has run out."""
@@ -501,6 +513,7 @@ def _one(call: Call) -> Op[Any]:
 LETTERS = Letters(
     ROOT / "templates" / "email", Sender("Ringback <no-reply@example.com>", "http://127.0.0.1:8000")
 )
+HOUSE = House("example.com", 0, Links("s" * 32, "http://127.0.0.1:8000"))
 
 
 Lives = Callable[[], AbstractContextManager[Life]]
@@ -541,7 +554,7 @@ def test_whatever_happens_in_whatever_order_all_that_is_promised_holds(
 
 # What chance may miss in so few runs: each place where a mailer can stop, in each weather.
 
-MAILER_CALLS = 12  #: to the store, for two notices
+MAILER_CALLS = 13  #: to the store, for two notices
 
 
 def two_jobs_end(life: Life) -> None:
@@ -573,7 +586,7 @@ def test_a_mailer_may_sleep_at_each_of_its_calls_while_another_takes_over(
             life.submit_and_work(user="ann", policy={}, counts=Counts(1))
 
 
-@pytest.mark.parametrize("at", range(1, 8))
+@pytest.mark.parametrize("at", range(1, 9))
 def test_a_mailer_that_slept_leaves_the_conclusion_to_whoever_took_over(
     lives: Lives, at: int
 ) -> None:
@@ -581,7 +594,7 @@ def test_a_mailer_that_slept_leaves_the_conclusion_to_whoever_took_over(
     with lives() as life:
         two_jobs_end(life)
         take_over = partial(life._take_over, "ann", "fine", Fault(at, die, late=False))
-        asleep = Fault(7, take_over, late=False)
+        asleep = Fault(8, take_over, late=False)
         life._deliver_with("ann", "refused after DATA", asleep, breaks=True)
     assert {job.notice.state for job in map(life.load, life.ids) if job.notice} == {"sent"}
 

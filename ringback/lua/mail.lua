@@ -1,8 +1,9 @@
 -- The right to write to one user, held by one mailer at a time. KEYS: user, outbox, notices index;
 -- ARGV: action, owner, mailer's token, claim ms, ledger (write) or next-email ms (release).
--- claim   -> {'claimed', ledger, job id, …} | {'busy'}     jobs: this user's due notices
+-- claim   -> {'claimed', ledger, now ms, job id, …} | {'busy'}  jobs: this user's due notices
 -- write   -> {'written'} | {'lost'}                        the ledger, before each risky step
 -- release -> {'released'} | {'lost'}                       clears the ledger
+-- free    -> {'freed'}                                     the next email needn't wait
 local USER, OUTBOX, NOTICES = KEYS[1], KEYS[2], KEYS[3]
 local action, owner, token, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -20,7 +21,12 @@ if action == 'claim' then
   redis.call('HSET', USER, 'mailer', token, 'mailer_until', now + lease)
   redis.call('ZADD', NOTICES, now + lease, owner)
   local due = redis.call('ZRANGE', OUTBOX, '-inf', now, 'BYSCORE', 'LIMIT', 0, 500)
-  return {'claimed', held[3] or '', unpack(due)}
+  return {'claimed', held[3] or '', now, unpack(due)}
+end
+if action == 'free' then
+  redis.call('HDEL', USER, 'next_email')
+  refresh_notice(NOTICES, OUTBOX, USER, owner)
+  return {'freed'}
 end
 if not mine then return {'lost'} end
 if action == 'write' then
