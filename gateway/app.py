@@ -90,6 +90,7 @@ def make_app(settings: Settings) -> web.Application:
             await revocations.read()
         work = (
             hub.run(), revocations.run(), tokens.keys.run(), presence.keep(), streams.look(),
+            sockets.server.cut_stalled(),
         )  # fmt: skip
         tasks = [asyncio.ensure_future(each) for each in work]
         yield

@@ -24,6 +24,7 @@ from socketio import packet as sio
 from gateway.background import spawn
 from gateway.meter import Meter
 from gateway.sendqueue import SendQueue
+from gateway.stalled import LOOK_EVERY, Stalled
 from gateway.transport import Transport
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,9 @@ CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO C
 FROM_CLIENTS = frozenset({eio.CLOSE, eio.PONG, eio.MESSAGE, eio.UPGRADE})
 BINARY = (str(sio.BINARY_EVENT), str(sio.BINARY_ACK))
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "*"})
+#: Bytes for a WebSocket that the operating system hasn't taken, above which its writer waits; and
+#: bytes that it writes between two looks at that.
+BUFFER, UNAWAITED = 32_768, 16_384
 PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
 
 Hook = Callable[[str], None]  #: called with a transport's id
@@ -63,9 +67,12 @@ class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         request = environ["aiohttp.request"]
         self._sock = web.WebSocketResponse(
-            max_msg_size=self.server.max_http_buffer_size, compress=False
-        )
+            max_msg_size=self.server.max_http_buffer_size, compress=False,
+            writer_limit=UNAWAITED,
+        )  # fmt: skip
         await self._sock.prepare(request)
+        if request.transport is not None:
+            request.transport.set_write_buffer_limits(high=BUFFER)
         self.handler.__self__.transport = request.transport
         self.environ = environ
         try:
@@ -152,6 +159,25 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         """Whether the transport is still there."""
         socket = self.eio.sockets.get(eio_sid)
         return socket is not None and not (socket.closed or socket.closing)
+
+    async def cut_stalled(self) -> None:
+        """Cuts clients that take nothing, until cancelled."""
+        stalled, clock = Stalled(), asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            for eio_sid in stalled.look(self._waiting(), clock()):
+                log.info("socket.stalled")
+                self.cut(eio_sid)
+
+    def _waiting(self) -> dict[str, tuple[int, int]]:
+        """Of each client for which something waits, what changes when it takes some."""
+        waiting = {}
+        for eio_sid, socket in self.eio.sockets.items():
+            transport = getattr(socket, "transport", None)
+            buffered = 0 if transport is None else transport.get_write_buffer_size()
+            if buffered or not socket.queue.empty():
+                waiting[eio_sid] = socket.queue.taken, buffered
+        return waiting
 
     def greet(self, eio_sid: str, pid: str, then: Callable[[], None]) -> None:
         """For a connect handler: the ``pid`` to answer with, and what to push once the CONNECT

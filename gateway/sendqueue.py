@@ -23,6 +23,7 @@ class SendQueue(asyncio.Queue[Any]):
     """An asyncio.Queue of Engine.IO packets (the hooks below are its documented ones)."""
 
     size = 0
+    taken = 0  #: items, ever
     limit = LIMIT
     proving = True  #: whether pongs of this client count as receipts
     overflow: Callable[[], None] | None = None  #: called once the client is too slow to be kept
@@ -45,6 +46,7 @@ class SendQueue(asyncio.Queue[Any]):
     def _get(self) -> Any:
         _, item = self._queue.popitem(last=False)
         self.size -= _weight(item)
+        self.taken += 1
         return item
 
     def offer(self, frame: str) -> None:
