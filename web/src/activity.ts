@@ -8,6 +8,7 @@ import { h, say } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Importer } from "./importer.js";
 import { JobList } from "./list.js";
+import { renew, type Expiring } from "./renewal.js";
 import type { Session } from "./session.js";
 import type { JobView, Problem, RetryScope } from "./view.js";
 
@@ -32,7 +33,7 @@ export class Activity implements Listener {
     private readonly session: Session,
     private readonly signedOut: (reason: string) => void,
   ) {
-    this.#connection = new Connection(session.token, this);
+    this.#connection = new Connection(session, this);
     this.#list = new JobList(session.email, this.#cardActions());
     const importer = new Importer(session, {
       submit: (payload) => this.#connection.request("submit", payload, SAFE_TRIES),
@@ -79,6 +80,10 @@ export class Activity implements Listener {
 
   offline(): void {
     this.#banner.offline();
+  }
+
+  expiring(event: Expiring, show: (token: string) => Promise<Problem | null>): void {
+    void renew(this.session, event, show);
   }
 
   refused(problem: Problem): void {

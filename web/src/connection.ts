@@ -1,5 +1,7 @@
 /** The live connection: a stock Socket.IO client and what this page does with it. */
 import { io, type Socket } from "socket.io-client";
+import type { Expiring } from "./renewal.js";
+import type { Session } from "./session.js";
 import type { JobView, Problem } from "./view.js";
 
 export type Ack =
@@ -12,6 +14,8 @@ export interface Listener {
   job(view: JobView): void;
   online(recovered: boolean): void;
   offline(): void;
+  /** The token ends soon; `show` gives the gateway another. */
+  expiring(event: Expiring, show: (token: string) => Promise<Problem | null>): void;
   /** The token is missing, expired or refused. */
   refused(problem: Problem): void;
 }
@@ -38,11 +42,12 @@ export class Connection {
   #since: string | undefined;
   #reopen: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(token: string, listener: Listener) {
+  constructor(session: Session, listener: Listener) {
     this.#listener = listener;
     this.#socket = io({
       autoConnect: false,
-      auth: (answer) => answer(this.#since ? { token, since: this.#since } : { token }),
+      auth: (answer) =>
+        answer({ token: session.token, ...(this.#since ? { since: this.#since } : {}) }),
       transports: ["websocket", "polling"],
       // Without this a network that blocks WebSocket never gets as far as polling.
       tryAllTransports: true,
@@ -66,7 +71,11 @@ export class Connection {
    * Sends an event and waits for its ack. It may arrive more than once when `tries` is above 1,
    * so that is for events the gateway takes once only (an idempotency key, a cancel).
    */
-  async request(event: "submit" | "cancel" | "retry" | "watch", payload: unknown, tries: number): Promise<Ack> {
+  async request(
+    event: "submit" | "cancel" | "retry" | "watch" | "auth:refresh",
+    payload: unknown,
+    tries: number,
+  ): Promise<Ack> {
     for (let attempt = 0; attempt < tries; attempt += 1) {
       try {
         return (await this.#socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload)) as Ack;
@@ -87,6 +96,7 @@ export class Connection {
       this.#keep(cursor);
       this.#listener.job(view);
     });
+    socket.on("auth:expiring", (event: Expiring) => this.#listener.expiring(event, this.#show));
     socket.on("connect", () => this.#connected());
     socket.on("disconnect", (reason) => this.#disconnected(reason));
     socket.on("connect_error", (error) => this.#failed(error));
@@ -125,6 +135,11 @@ export class Connection {
     clearTimeout(this.#reopen);
     this.#reopen = setTimeout(() => this.#socket.connect(), REOPEN_AFTER_MS * (0.5 + Math.random()));
   }
+
+  readonly #show = async (token: string): Promise<Problem | null> => {
+    const ack = await this.request("auth:refresh", { token }, 1);
+    return ack.ok ? null : ack.problem;
+  };
 
   readonly #tellPresence = (): void => {
     if (!this.#socket.connected) return;

@@ -8,6 +8,7 @@ import { supportNode } from "./errors.js";
 import { Feed } from "./feed.js";
 import { JobList } from "./list.js";
 import { Reason } from "./reason.js";
+import { renew, type Expiring } from "./renewal.js";
 import type { Session } from "./session.js";
 import type { Content } from "./shell.js";
 import type { JobView, Problem } from "./view.js";
@@ -53,7 +54,7 @@ export class Desk implements Listener, Content {
     private readonly session: Session,
     private readonly signedOut: (reason: string) => void,
   ) {
-    this.#connection = new Connection(session.token, this);
+    this.#connection = new Connection(session, this);
     const form = h(
       "form",
       { class: "card", novalidate: true },
@@ -106,6 +107,10 @@ export class Desk implements Listener, Content {
 
   offline(): void {
     this.#banner.offline();
+  }
+
+  expiring(event: Expiring, show: (token: string) => Promise<Problem | null>): void {
+    void renew(this.session, event, show);
   }
 
   refused(problem: Problem): void {

@@ -1,7 +1,8 @@
 /** Who uses this page: the token and what it says, kept in the browser. */
 
 export interface Session {
-  readonly token: string;
+  /** The latest; a connection goes on with a new one before the old one ends. */
+  token: string;
   readonly email: string;
   readonly name: string;
   /** True after a sign-in on a development server, which also has an inbox to show. */
@@ -19,6 +20,13 @@ export function currentSession(): Session | null {
 export function rememberDev(session: Session): void {
   localStorage.setItem(KEY, JSON.stringify(session));
   rememberInTab(session);
+}
+
+/** Goes on with another token of the same person, wherever this session is remembered. */
+export function keepToken(session: Session, token: string): void {
+  session.token = token;
+  if (session.dev) rememberDev(session);
+  else rememberInTab(session);
 }
 
 export function forgetSession(): void {
