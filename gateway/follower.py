@@ -10,7 +10,7 @@ from gateway.background import spawn
 from gateway.frame import cursor_of, job_frame, jobs_frame, split
 from gateway.hub import Hub
 from ringback import feeds
-from ringback.connection import AsyncStore
+from ringback.connection import IN_A_CROWD, AsyncStore
 from ringback.errors import StoreUnavailable
 from ringback.feeds import Feed
 
@@ -61,7 +61,7 @@ class Follower:
         Raises StoreUnavailable.
         """
         await self._hub.join(self._user, self)
-        self._feed = await self._whole(since)
+        self._feed = await self._whole(since, IN_A_CROWD)
         if since is None or self._feed.reset:
             return False
         self._cursor = since

@@ -17,7 +17,7 @@ import structlog
 
 from gateway.background import spawn
 from ringback import presence
-from ringback.connection import AsyncStore
+from ringback.connection import IN_A_CROWD, AsyncStore
 from ringback.errors import StoreUnavailable
 from ringback.keys import partition_of
 from ringback.presence import RENEW_EVERY, Connection, Kind, Node, State, Totals
@@ -48,7 +48,7 @@ class Presence:
         self._ids.add(connection.id)
         try:
             come = partial(presence.join, user, connection, self._most)
-            await self._db.share(("join", connection.id), come)
+            await self._db.share(("join", connection.id), come, IN_A_CROWD)
         except BaseException:  # a timeout too: the store may have counted it
             self.leave(name)
             raise

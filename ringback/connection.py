@@ -41,6 +41,9 @@ TIMEOUT = 0.9  #: seconds for one reply; a caller gets StoreUnavailable within a
 FSYNC_WAIT = 700  #: ms of one WAITAOF; below TIMEOUT, and repeated
 FSYNC_TRIES = 4
 RETRY_EVERY = 0.25  #: seconds between tries while patience lasts
+#: Seconds of patience for what is asked as a crowd comes in: the loop may be busy with it for so
+#: long that answers seem late.
+IN_A_CROWD = 3.0
 
 _LIBRARIES = {"audit": ("splice",), "commit": ("splice", "notice"), "mail": ("notice",)}
 _CONNECTION: dict[str, Any] = {
