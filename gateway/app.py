@@ -77,7 +77,7 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
     app[DRAIN] = drain
     app.add_routes([*routes(endpoints, tokens), metrics.route(tokens, settings.metrics_token)])
-    app.add_routes(Documents(endpoints, settings.public_url).routes())
+    app.add_routes(Documents(endpoints, events.table(), settings.public_url).routes())
     app.add_routes(pages.routes(inbox=settings.dev))
     app.add_routes(Unsubscribe(db, Links(settings.links, settings.public_url)).routes())
     if settings.dev:
