@@ -33,6 +33,7 @@ from gateway.submit import Submissions
 from gateway.support import Support
 from gateway.unsubscribe import Unsubscribe
 from gateway.uploads import Uploads
+from gateway.webhooks import OpsWebhooks, Webhooks
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.errors import StoreUnavailable
@@ -66,6 +67,8 @@ def make_app(settings: Settings) -> web.Application:
         *ops.endpoints(),
         *streams.endpoints(),
         *PreferencesApi(db, settings.email_window).endpoints(),
+        *Webhooks(db, private=settings.private).endpoints(),
+        *OpsWebhooks(db, private=settings.private).endpoints(),
     ]
     metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 

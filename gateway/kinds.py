@@ -93,6 +93,16 @@ PART_OF_PIPELINE = _kind(
     "The job is a step of the job `job`, and is neither cancelled nor retried alone.",
     "Cancel or retry that job; its steps go with it.",
 )  # fmt: skip
+TOO_MANY_WEBHOOKS = _kind(
+    "too-many-webhooks", 409, "Too many webhooks",
+    "You have as many webhooks as one may have.",
+    "Remove one that you don't need, or let one receiver hear of more job types.",
+)  # fmt: skip
+WEBHOOK_DISABLED = _kind(
+    "webhook-disabled", 409, "The webhook is switched off",
+    "Nothing is sent to a webhook that is switched off; `detail` has the reason.",
+    "See to its receiver, then switch the webhook on: PATCH with `enabled`: true.",
+)  # fmt: skip
 TOO_LARGE = _kind(
     "too-large", 413, "Too large",
     "The body or the file is larger than the limit, which `detail` names.",

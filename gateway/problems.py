@@ -24,7 +24,10 @@ from ringback.errors import (
     RingbackError,
     StoreUnavailable,
     TooManyConnections,
+    TooManyWebhooks,
     UnknownJobType,
+    WebhookDisabled,
+    WebhookNotFound,
 )
 from ringback.files import FileNotFound
 from ringback.keys import uuid7
@@ -83,7 +86,7 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case JobNotFound() | FileNotFound():
+        case JobNotFound() | FileNotFound() | WebhookNotFound():
             return Problem(kinds.NOT_FOUND, str(error))
         case UnknownJobType():
             fault = FieldError("type", error.name, str(error))
@@ -101,7 +104,7 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 def _conflict(error: Exception) -> Problem | None:
-    """What the job's state forbids."""
+    """What the state of things forbids."""
     match error:
         case DuplicateWork():
             return Problem(kinds.DUPLICATE_WORK, str(error), job=error.job_id)
@@ -113,6 +116,10 @@ def _conflict(error: Exception) -> Problem | None:
             return Problem(kinds.NOT_RETRYABLE, str(error), job=error.job_id)
         case PartOfPipeline():
             return Problem(kinds.PART_OF_PIPELINE, str(error), job=error.job_id)
+        case TooManyWebhooks():
+            return Problem(kinds.TOO_MANY_WEBHOOKS, str(error))
+        case WebhookDisabled():
+            return Problem(kinds.WEBHOOK_DISABLED, str(error))
     return None
 
 

@@ -15,7 +15,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens
+from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens, cli_webhooks
 from ringback.cli_base import DEMO, User, console, new_store, owner_of
 from ringback.errors import RingbackError
 from ringback.logs import set_up
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(cli_jobs.app, name="jobs")
 app.add_typer(cli_dead_letters.app, name="dead-letters")
 app.add_typer(cli_tokens.app, name="tokens")
+app.add_typer(cli_webhooks.app, name="webhooks")
 
 
 class Role(StrEnum):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import re
 import socket
 import sys
+import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -19,6 +22,7 @@ from ringback.settings import load_settings
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 DEMO = "demo@example.com"
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
 
 
@@ -51,3 +55,16 @@ def checked_id(job_id: str) -> str:
 def who() -> str:
     """Who runs this command, for the audit trail."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def moment(text: str) -> int:
+    """What ``--since`` says, as ms since 1970. Raises RingbackError."""
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if ago:
+        return round((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        told = "must be like 90m, 24h or 7d, or a date like 2026-01-31"
+        raise RingbackError(f"--since {text!r}: {told}") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

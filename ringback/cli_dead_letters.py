@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from ringback import audit, control, dead_letters, show, store
-from ringback.cli_base import checked_id, console, new_store, user_id, who
+from ringback.cli_base import checked_id, console, moment, new_store, user_id, who
 from ringback.client import ring
 from ringback.connection import Store
 from ringback.dead_letters import DeadLetter, Filter
@@ -26,7 +24,6 @@ app = typer.Typer(
 )
 
 MOST = 10_000  #: letters of one command
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
 Type = Annotated[str | None, typer.Option("--type", help="only this job type")]
 Code = Annotated[str | None, typer.Option(help="only this error code, say worker_lost")]
@@ -122,17 +119,5 @@ def _filter(
 ) -> Filter:
     return Filter(
         type=job_type, code=code, user=None if user is None else user_id(user),
-        since=0 if since is None else _moment(since), replayed=replayed,
+        since=0 if since is None else moment(since), replayed=replayed,
     )  # fmt: skip
-
-
-def _moment(text: str) -> int:
-    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if ago:
-        return round((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        told = "must be like 90m, 24h or 7d, or a date like 2026-01-31"
-        raise RingbackError(f"--since {text!r}: {told}") from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

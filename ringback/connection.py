@@ -45,7 +45,10 @@ RETRY_EVERY = 0.25  #: seconds between tries while patience lasts
 #: long that answers seem late.
 IN_A_CROWD = 3.0
 
-_LIBRARIES = {"audit": ("splice",), "commit": ("splice", "notice"), "mail": ("notice",)}
+_LIBRARIES = {
+    "audit": ("splice",), "commit": ("splice", "notice"), "mail": ("notice",),
+    "fanout": ("delivery",), "webhook": ("delivery",),
+}  # fmt: skip
 _CONNECTION: dict[str, Any] = {
     "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "socket_keepalive": True,
     "protocol": 3,

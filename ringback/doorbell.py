@@ -13,6 +13,8 @@ from dramatiq.brokers.redis import RedisBroker
 RUN = "ringback.run"
 DELIVER = "email.deliver"
 MAIL_QUEUE = "email"
+TELL = "webhook.deliver"
+HOOK_QUEUE = "webhooks"
 
 
 def new_broker(url: str, *middleware: dramatiq.Middleware) -> RedisBroker:
@@ -33,6 +35,10 @@ class Doorbells:
     def mail(self, user: str) -> None:
         """Tells the mailers that a user has due notices."""
         self._ring(DELIVER, MAIL_QUEUE, user)
+
+    def webhook(self, webhook_id: str) -> None:
+        """Tells the deliverers that a webhook has due deliveries."""
+        self._ring(TELL, HOOK_QUEUE, webhook_id)
 
     def waiting(self, queue: str) -> int:
         """How many rings nobody has heard yet: while there are any, ringing again helps nobody."""

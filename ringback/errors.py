@@ -15,6 +15,10 @@
      ├─ NotRetryable           running it again isn't safe, or makes no sense
      ├─ PartOfPipeline         a step is neither cancelled nor retried alone
      ├─ TooManyConnections     the user has as many as one user may have
+     ├─ WebhookNotFound        no such webhook or delivery, or not yours
+     ├─ TooManyWebhooks        the owner has as many as one may have
+     ├─ WebhookDisabled        it is switched off, so nothing can be sent to it
+     ├─ BadAddress             what a webhook's address must not be
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
          ├─ InputError         the user can fix it; never retried
@@ -155,6 +159,34 @@ class TooManyConnections(RingbackError):
         )
         self.count = count
         self.most = most
+
+
+class WebhookNotFound(RingbackError):
+    """No webhook, or no delivery, has this id, or it belongs to somebody else."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no webhook or delivery {name[:SHORT]!r}, or it isn't yours.")
+
+
+class TooManyWebhooks(RingbackError):
+    """The owner has as many webhooks as one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} webhooks already, the most there may be. Remove one.")
+
+
+class WebhookDisabled(RingbackError):
+    """The webhook is switched off."""
+
+    def __init__(self, webhook: str, why: str) -> None:
+        super().__init__(
+            f"Webhook {webhook} is switched off, so nothing is sent to it. {why} Once its receiver "
+            "works, switch it on again: enabled = true."
+        )
+
+
+class BadAddress(RingbackError):
+    """What a webhook's address must not be; the text completes "url …"."""
 
 
 class IllegalTransition(RingbackError):

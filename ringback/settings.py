@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     limit_submits: int = Field(60, ge=1, le=60_000, description="of one user in a minute")
     limit_events: int = Field(600, ge=1, le=60_000, description="of one user in a minute")
     fetch_private: bool = Field(
-        default=False, description="links.check may fetch private addresses"
+        default=False, description="links.check and webhooks may reach private addresses"
     )
     templates: Path | None = None
     dev: bool = Field(default=False, description="dev sign-in and /inbox; never in production")
@@ -207,6 +207,11 @@ class Settings(BaseSettings):
         """Origins whose pages may connect; the public URL's own always may."""
         parts = urlsplit(self.public_url)
         return [f"{parts.scheme}://{parts.netloc}", *self.allowed_origins]
+
+    @property
+    def private(self) -> bool:
+        """Whether what others name may lead to addresses that aren't public."""
+        return self.fetch_private or self.dev
 
     @property
     def defaults(self) -> Defaults:

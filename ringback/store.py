@@ -29,7 +29,7 @@ from ringback.errors import (
 )
 from ringback.feeds import feed_keys
 from ringback.history import entry_of
-from ringback.instant import Instant
+from ringback.instant import NOW, Instant
 from ringback.job import ACTIVE, RECORDED, Counts, Job, Outcome, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of, plain
 
@@ -37,7 +37,10 @@ LEASE = 15_000  #: ms that an attempt may stay silent
 RERING = 10_000  #: ms after which a queued job's doorbell is rung again
 IDEMPOTENCY_TTL = 86_400_000  #: ms that an Idempotency-Key is remembered
 CONFLICTS = 50  #: tries of one update before giving up; each conflict is somebody else's success
-DUE = ("lease", "retry", "doorbell", "notice", "deadline", "silence", "slow", "parent")
+DUE = (
+    "lease", "retry", "doorbell", "notice", "deadline", "silence", "slow", "parent", "fanout",
+    "webhook",
+)  # fmt: skip
 MOVING = {("due", "lease"), ("due", "silence"), ("due", "slow")}  #: move without a new state
 STIR = 500  #: ms between two looks of a pipeline at its steps' progress
 RETRY = "retry "  #: begins the unique name of a job's retries
@@ -54,7 +57,8 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What one partition has overdue: job ids by kind, and users with due notices."""
+    """What one partition has overdue: job ids by kind, users with due notices, and webhooks with
+    due deliveries. ``ended``: jobs of which webhooks are to be told."""
 
     leases: tuple[str, ...]
     retries: tuple[str, ...]
@@ -64,6 +68,8 @@ class Overdue:
     silent: tuple[str, ...]
     slow: tuple[str, ...]
     pipelines: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +275,15 @@ def _moved(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | No
     """The indexes that a change may have moved the job in: progress is frequent, and moves few."""
     when = _when(after)
     if before is None or before.state is not after.state or after.course is not None:
-        return when
+        return when | _fanned_out(before, after)
     return {index: moment for index, moment in when.items() if index in MOVING}
+
+
+def _fanned_out(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | None]:
+    """Webhooks are told of the end, if there are any: whoever fans it out sees to that, so that
+    the commit needn't know them."""
+    ends = after.state.terminal and (before is None or not before.state.terminal)
+    return {("due", "fanout"): NOW} if ends and after.spec.parent is None else {}
 
 
 def _when(job: Job) -> dict[tuple[str, ...], Instant | None]:
@@ -375,6 +388,7 @@ def forget(job: Job) -> Generator[Call, Any, bool]:
         key(partition, "failed", job.id), key(partition, "skipped", job.id),
         key(partition, "outbox", user), key(partition, "dead"),
         key(partition, "ended", job.state.value), key(partition, "traces", job.id),
+        due_key(partition, "fanout"),
         *(_unique_key(user, name) for name in job.spec.unique),
     )  # fmt: skip
     return bool((yield Call("forget", keys, (job.id,))))

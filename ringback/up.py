@@ -25,7 +25,8 @@ from ringback.errors import SettingsError
 from ringback.parts import port_taken
 from ringback.settings import ADDRESSES, PREFIX, Settings
 
-JOBS, MAIL = ("tasks.csv_import", "tasks.links_check"), "tasks.deliver"
+JOBS = ("tasks.csv_import", "tasks.links_check")
+TELLING = ("tasks.deliver", "tasks.webhooks")  #: neither waits for the other
 READY_WITHIN = 60.0  #: seconds for all parts to answer
 STOP_WITHIN = 30.0  #: seconds for one part to end after SIGTERM
 RESTART_AFTER = 1.0  #: seconds
@@ -66,7 +67,7 @@ class Everything:
         return [
             *parts,
             self._own("worker", env, "worker", *JOBS),
-            self._own("mailer", env, "worker", MAIL),
+            self._own("mailer", env, "worker", *TELLING),
             self._own("supervisor", env, "supervisor"),
             self._own("gateway", env, "gateway"),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -29,11 +30,12 @@ STOP_WITHIN = 25_000  #: ms; attempts that reach no checkpoint by then are put b
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A product's own Dramatiq actor: ``make(settings, store)`` gives the function to call."""
+    """A product's own Dramatiq actor: ``make(settings, store, closing)`` gives the function to
+    call; ``closing`` is for what has to end with the process."""
 
     name: str
     queue: str
-    make: Callable[[Settings, Store], Callable[[str], None]]
+    make: Callable[[Settings, Store, ExitStack], Callable[[str], None]]
 
 
 @dataclass(slots=True)
@@ -89,7 +91,8 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     attempts = Attempts(
         db, keeper, settings.defaults.data_dir, declared.jobs, lambda job: ring(doorbells, job)
     )
-    _declare_actors(broker, declared, attempts, settings, db)
+    closing = ExitStack()
+    _declare_actors(broker, declared, attempts, settings, db, closing)
     worker = dramatiq.Worker(broker, worker_threads=settings.threads, worker_timeout=POLL)
     worker.queue_prefetch = settings.threads  # a dead worker's prefetched rings are late rings
     signals.block()
@@ -101,15 +104,17 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     worker.stop(timeout=STOP_WITHIN)
     for job in attempts.handed_back:  # not earlier: this worker would hear the rings itself
         ring(doorbells, job)
+    closing.close()
     keeper.stop()
     log.info("worker.stopped")
 
 
 def _declare_actors(
-    broker: dramatiq.Broker, declared: Declared, attempts: Attempts, settings: Settings, db: Store
-) -> None:
+    broker: dramatiq.Broker, declared: Declared, attempts: Attempts, settings: Settings, db: Store,
+    closing: ExitStack,
+) -> None:  # fmt: skip
     for actor in declared.actors.values():
-        function = actor.make(settings, db)
+        function = actor.make(settings, db, closing)
         dramatiq.actor(actor_name=actor.name, queue_name=actor.queue, broker=broker)(function)
     queues = sorted(declared.jobs)
     if queues:

@@ -13,7 +13,7 @@ import hashlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -246,7 +246,7 @@ def templates_root(settings: Settings) -> Path:
     raise SettingsError(f"RINGBACK_TEMPLATES={candidates[0]}: there is no such folder.")
 
 
-def _make(settings: Settings, db: Store) -> Callable[[str], None]:
+def _make(settings: Settings, db: Store, _: ExitStack) -> Callable[[str], None]:
     if settings.smtp_url is None:
         raise SettingsError(
             "RINGBACK_SMTP_URL isn't set. Set it to your mail server: smtp://user:password@host:587"

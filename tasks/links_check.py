@@ -66,9 +66,7 @@ async def check_links(
     """
     if (url is None) == (urls is None):
         raise _one_of_two(both=url is not None)
-    settings = load_settings()
-    private = settings.fetch_private or settings.dev
-    async with Fetcher(timeout=timeout_each, private=private) as fetcher:
+    async with Fetcher(timeout=timeout_each, private=load_settings().private) as fetcher:
         with run.step("Finding the links"):
             found = await _of_page(run, fetcher, url) if url is not None else listed(urls or ())
         links = [link for link in found if run.wanted(link.url)]

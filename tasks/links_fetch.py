@@ -12,8 +12,6 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
@@ -22,8 +20,8 @@ import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from yarl import URL
 
+from ringback.guard import PrivateAddress, Resolver, any_socket, public_socket
 from tasks.csv_file import shown
-from tasks.links_guard import PrivateAddress, Resolver, any_socket, public_socket
 from tasks.links_problem import (
     BAD_ADDRESS,
     BAD_ANSWER,
@@ -43,6 +41,7 @@ from tasks.links_problem import (
     UNREACHABLE,
     Unfit,
 )
+from tasks.retry_after import seconds_of
 
 AT_ONCE = 32  #: requests
 PER_HOST = 4  #: requests to one host
@@ -93,17 +92,6 @@ class Said:
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}".rstrip()
-
-
-def seconds_of(retry_after: str) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3): a number, or a date; None for neither."""
-    if retry_after.isascii() and retry_after.isdigit():
-        return float(retry_after[:9])
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 """Finds what is overdue and sets it going again: leases, retries, doorbells, notices, deadlines,
-silences; and forgets what was kept long enough.
+silences, what webhooks are to be told; and forgets what was kept long enough.
 
 Any number of supervisors may run. Each piece of overdue work is taken by one of them and comes
 up again if that one dies before it is done.
@@ -8,16 +8,16 @@ up again if that one dies before it is done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import dramatiq
 import redis
 import structlog
 
-from ringback import advance, census, store
+from ringback import advance, census, deliveries, store
 from ringback.connection import Store
-from ringback.doorbell import MAIL_QUEUE, Doorbells, new_broker
+from ringback.doorbell import HOOK_QUEUE, MAIL_QUEUE, Doorbells, new_broker
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.job import Job, State
 from ringback.keys import Call, partitions, plain
@@ -47,7 +47,10 @@ class Supervisor:
 
     def look(self) -> int:
         """Handles all that is overdue now; how many pieces there were."""
-        return sum(self._partition(partition) for partition in partitions())
+        count = sum(self._partition(partition) for partition in partitions())
+        of_app = self._db.do(deliveries.due_of_app())
+        self._tell(of_app)
+        return count + len(of_app)
 
     def _partition(self, partition: str) -> int:
         found = self._db.do(store.overdue(partition))
@@ -69,7 +72,11 @@ class Supervisor:
         if found.mail and self._doorbells.waiting(MAIL_QUEUE) < UNHEARD:
             for user in found.mail:
                 self._doorbells.mail(user)
-        return sum(len(jobs) for jobs, _, _ in changes) + len(found.doorbells) + len(found.mail)
+        if found.ended:
+            self._tell(self._db.do(deliveries.fan_out(partition, found.ended)))
+        self._tell(found.webhooks)
+        others = (found.doorbells, found.mail, found.webhooks)
+        return sum(len(jobs) for jobs, _, _ in changes) + sum(map(len, others))
 
     def _lapsed(self, found: store.Overdue) -> tuple[str, ...]:
         # spared ones come up again when they aren't hidden any more, unless they were renewed
@@ -88,6 +95,11 @@ class Supervisor:
         for job in self._db.do(advance.advance(job_id)):
             log.info("supervisor.moved", job=job.id, why="its pipeline came to it", state="queued")
             self._doorbells.job(job.id, job.spec.type)
+
+    def _tell(self, webhooks: Sequence[str]) -> None:
+        if webhooks and self._doorbells.waiting(HOOK_QUEUE) < UNHEARD:
+            for webhook in webhooks:
+                self._doorbells.webhook(webhook)
 
     def _ring_again(self, job_id: str) -> None:
         try:

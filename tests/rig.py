@@ -177,8 +177,8 @@ class Rig:
         return process
 
     def mailer(self) -> Process:
-        """Starts a worker that only delivers email."""
-        process = self._spawn("mailer", {}, "worker", "tasks.deliver")
+        """Starts a worker that only tells: by email and to webhooks."""
+        process = self._spawn("mailer", {}, "worker", "tasks.deliver", "tasks.webhooks")
         process.says("worker.ready")
         return process
 

@@ -29,7 +29,10 @@ from ringback.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
-INSTANCES = ("ringback-gateway@8001", "ringback-worker", "ringback-mailer", "ringback-supervisor")
+INSTANCES = (
+    "ringback-gateway@8001", "ringback-worker", "ringback-mailer", "ringback-webhooks",
+    "ringback-supervisor",
+)  # fmt: skip
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # where Debian keeps nginx
 CLOSING = web.AppKey("closing", asyncio.Event)
 STOPPING = web.AppKey("stopping", asyncio.Event)

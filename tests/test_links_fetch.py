@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.links_fetch import PATIENCE, PER_HOST, Fetcher, seconds_of, web_address
-from tasks.links_guard import is_public
+from ringback.guard import is_public
+from tasks.links_fetch import PATIENCE, PER_HOST, Fetcher, web_address
 from tasks.links_problem import Unfit
+from tasks.retry_after import seconds_of
 from tests.links_site import Site, self_signed
 from tests.rig import free_port
 

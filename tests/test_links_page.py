@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from ringback import guard
 from ringback.errors import ExternalError, InputError
-from tasks import links_guard
 from tasks.links_fetch import Fetcher
 from tasks.links_page import LINKS, PageLink, listed, page_address, read_page
 from tests.links_site import MOODS, Site
@@ -130,7 +130,7 @@ async def test_a_page_must_not_redirect_into_the_private_network(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # here 127.0.0.1 stands for the internet, and 127.0.0.2 for what is behind our walls
-    monkeypatch.setattr(links_guard, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.1")
     async with Fetcher(timeout=5, private=False) as fetcher:
         await fetcher.check(site.url("/fine"))
         inside = f"http://127.0.0.2:{site.port}/fine"

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from ringback import audit, catalog, store
+from ringback import audit, catalog, deliveries, store, webhooks
 from ringback.catalog import JobType
 from ringback.connection import Store
 from ringback.job import Policy
+from ringback.webhook import APP
 from tests.eye import BROKE, DONE, claimed
 from tests.node import Node, ids, running
 from tests.rig import Valkey, new_spec
@@ -61,7 +62,26 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "POST /api/v1/ops/dead-letters/replay": OPERATOR,
     "GET /api/v1/ops/audit": OPERATOR,
     "POST /api/v1/ops/revocations": OPERATOR,
+    "GET /api/v1/me/webhooks": SIGNED_IN,
+    "POST /api/v1/me/webhooks": SIGNED_IN,
+    "GET /api/v1/me/webhooks/{id}": OWN,
+    "PATCH /api/v1/me/webhooks/{id}": OWN,
+    "DELETE /api/v1/me/webhooks/{id}": OWN,
+    "GET /api/v1/me/webhooks/{id}/deliveries": OWN,
+    "POST /api/v1/me/webhooks/{id}/rotate": OWN,
+    "POST /api/v1/me/webhooks/{id}/test": OWN,
+    "GET /api/v1/ops/webhooks": OPERATOR,
+    "POST /api/v1/ops/webhooks": OPERATOR,
+    "GET /api/v1/ops/webhooks/{id}": OPERATOR,
+    "PATCH /api/v1/ops/webhooks/{id}": OPERATOR,
+    "DELETE /api/v1/ops/webhooks/{id}": OPERATOR,
+    "GET /api/v1/ops/webhooks/{id}/deliveries": OPERATOR,
+    "POST /api/v1/ops/webhooks/{id}/rotate": OPERATOR,
+    "POST /api/v1/ops/webhooks/{id}/test": OPERATOR,
+    "POST /api/v1/ops/webhooks/{id}/replay": OPERATOR,
+    "POST /api/v1/ops/webhooks/deliveries/{id}/replay": OPERATOR,
 }
+RECEIVER = "https://93.184.215.14/hook"  # nothing is sent there: nobody delivers
 #: Events likewise; who has no token gets no socket.
 EVENTS: dict[str, dict[str, int]] = {
     "submit": SIGNED_IN, "cancel": OWN, "retry": OWN, "seen": OWN, "presence": SIGNED_IN,
@@ -71,6 +91,11 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/jobs": {"type": "csv.import", "params": {}},
     "POST /api/v1/support/jobs/{id}/force": {"reason": "it hangs"},
     "POST /api/v1/jobs/{id}/seen": {"version": 3},
+    "POST /api/v1/me/webhooks": {"url": RECEIVER},
+    "PATCH /api/v1/me/webhooks/{id}": {"description": "Books"},
+    "POST /api/v1/ops/webhooks": {"url": RECEIVER},
+    "PATCH /api/v1/ops/webhooks/{id}": {"description": "Books"},
+    "POST /api/v1/ops/webhooks/{id}/replay": {"since": "2026-01-31T09:30:00Z"},
     "POST /api/v1/ops/revocations": {"jti": "a token's", "reason": "it leaked"},
 }
 QUERIES = {"GET /api/v1/support/search": "?q=ann"}
@@ -92,7 +117,9 @@ async def node(
 
 
 def fitting(db: Store, what: str) -> str:
-    """A job of ann's that the request can be about."""
+    """A job or a webhook of ann's, or a webhook of the app's, that the request can be about."""
+    if "/webhooks" in what:
+        return webhook(db, what)
     if what.endswith("retry"):
         job = claimed(db, "ann", idempotent=True)
         return db.do(store.update(job, lambda job: job.failed(BROKE))).id
@@ -100,6 +127,13 @@ def fitting(db: Store, what: str) -> str:
         job = claimed(db, "ann")
         return db.do(store.update(job, lambda job: job.ended(DONE))).id
     return claimed(db, "ann").id
+
+
+def webhook(db: Store, what: str) -> str:
+    """A webhook, or a delivery to it."""
+    owner = "ann" if "/me/" in what else APP
+    known = db.do(webhooks.register(owner, RECEIVER)).id
+    return db.do(deliveries.test(known, owner)).id if "/deliveries/{id}" in what else known
 
 
 def dead(db: Store, user: str = "ann") -> str:

@@ -113,7 +113,7 @@ def test_overdue_work_is_handed_out_once_and_again_if_nobody_does_it(db: Store) 
     lost, waiting = claimed(db), submitted(db)
     retrying = db.do(store.update(claimed(db), lambda j: j.retry_later(BROKE, 60_000)))
     done = ended(db, grace_absent=60_000)
-    assert db.do(store.overdue(P)) == NOTHING
+    assert db.do(store.overdue(P)) == replace(NOTHING, ended=(done.id,)), "webhooks hear of it"
     for kind, member in (
         ("lease", lost.id), ("retry", retrying.id), ("doorbell", waiting.id), ("notice", "ann"),
     ):  # fmt: skip

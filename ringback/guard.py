@@ -1,4 +1,5 @@
-"""Which machines a link may lead us to: public ones, or links would open our own network.
+"""Which machines an address from outside may lead us to: public ones, or it would open our own
+network to whoever can make us ask: by a link to be checked, by a webhook.
 
 The gate is where sockets are made, behind names, redirects and all spellings of an address, so
 there is no second look-up between the check and the connection that could answer differently.
