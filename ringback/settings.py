@@ -102,9 +102,9 @@ class Settings(BaseSettings):
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
     data_dir: Path = Path(".ringback")
     max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")
-    limit_connections: int = Field(50, ge=1, description="connections of one user, on all nodes")
-    limit_submits: int = Field(60, ge=1, le=60_000, description="of one user in a minute")
-    limit_events: int = Field(600, ge=1, le=60_000, description="of one user in a minute")
+    limit_connections: int = Field(200, ge=1, description="connections of one user, on all nodes")
+    limit_submits: int = Field(600, ge=1, le=60_000, description="of one user in a minute")
+    limit_events: int = Field(1_200, ge=1, le=60_000, description="of one user in a minute")
     fetch_private: bool = Field(
         default=False, description="links.check and webhooks may reach private addresses"
     )

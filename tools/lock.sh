@@ -21,3 +21,4 @@ pin run
 pin dev --constraint run.lock
 pin build --constraint dev.lock
 pin node
+pin sbom --constraint dev.lock

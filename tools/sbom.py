@@ -6,12 +6,15 @@ Made from the locks, so it names what an installation gets, whatever is installe
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
+PIP = ("-m", "pip", "--disable-pip-version-check")
 
 
 def main() -> None:
@@ -25,11 +28,24 @@ def main() -> None:
 
 def python_sbom() -> str:
     """The gateway's and the workers' packages, with their hashes; validated by the tool."""
-    tool = str(Path(sys.executable).with_name("cyclonedx-py"))
+    tool = installed(ROOT / "requirements" / "sbom.lock")
     return run(
-        ROOT, tool, "requirements", "requirements/run.lock", "--pyproject=pyproject.toml",
-        "--output-reproducible", "--validate", "--output-format=JSON",
+        ROOT, sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements",
+        "requirements/run.lock", "--pyproject=pyproject.toml", "--output-reproducible",
+        "--validate", "--output-format=JSON", PYTHONPATH=str(tool),
     )  # fmt: skip
+
+
+def installed(lock: Path) -> Path:
+    """A folder with the tool, beside the venv that everything else runs in."""
+    folder = ROOT / ".venv" / "sbom"
+    mark = folder / ".installed"
+    if not (mark.is_file() and mark.read_text() == lock.read_text()):
+        shutil.rmtree(folder, ignore_errors=True)
+        options = ("--quiet", "--require-hashes", "--only-binary=:all:", f"--target={folder}")
+        run(ROOT, sys.executable, *PIP, "install", *options, f"--requirement={lock}")
+        mark.write_text(lock.read_text())
+    return folder
 
 
 def web_sbom() -> str:
@@ -37,9 +53,12 @@ def web_sbom() -> str:
     return run(ROOT / "web", "npm", "sbom", "--package-lock-only", "--sbom-format=cyclonedx")
 
 
-def run(folder: Path, *command: str) -> str:
+def run(folder: Path, *command: str, **env: str) -> str:
     """What a tool printed; its own output has said why when it fails."""
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True,
+        check=False,
+    )  # fmt: skip
     if done.returncode:
         sys.exit(f"sbom: `{' '.join(command)}` failed, see above")
     return done.stdout
