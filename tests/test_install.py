@@ -196,6 +196,8 @@ def test_a_lock_holds_all_that_was_asked_for(lock: Path) -> None:
 def test_the_locks_agree_so_that_one_environment_can_hold_them() -> None:
     versions: dict[str, str] = {}
     for lock in LOCKS:
+        if lock.stem == "sbom":  # in a folder of its own
+            continue
         for name, rest in requirements(lock.read_text()).items():
             assert versions.setdefault(name, rest) == rest, name
 
