@@ -53,6 +53,9 @@ errors: env-dev ## write docs/errors again, from the table in gateway/kinds.py
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh
 
+contract: env-dev ## publish the shapes of the API as they are now (docs/contract.md)
+	PYTHONPATH=. $(BIN)/python tools/contract.py
+
 audit: env-dev node ## ask PyPI and npm for known holes in what is pinned; says so where it can't ask
 	@$(WITH_NODE) $(BIN)/python tools/audit.py
 

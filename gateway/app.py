@@ -13,7 +13,7 @@ from gateway.api import Api
 from gateway.auth import Tokens
 from gateway.control import Controls
 from gateway.dev import Dev
-from gateway.documents import Documents
+from gateway.documents import DOCUMENTS, Documents
 from gateway.drain import Drain
 from gateway.endpoint import routes
 from gateway.events import Events
@@ -80,7 +80,8 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=middlewares, client_max_size=BODY_LIMIT)
     app[DRAIN] = drain
     app.add_routes([*routes(endpoints, tokens), metrics.route(tokens, settings.metrics_token)])
-    app.add_routes(Documents(endpoints, events.table(), settings.public_url).routes())
+    app[DOCUMENTS] = Documents(endpoints, events.table(), settings.public_url)
+    app.add_routes(app[DOCUMENTS].routes())
     app.add_routes(pages.routes(inbox=settings.dev))
     app.add_routes(Unsubscribe(db, Links(settings.links, settings.public_url)).routes())
     if settings.dev:

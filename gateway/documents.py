@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -38,6 +39,13 @@ class Documents:
         """AsyncAPI 3.0."""
         return web.Response(body=self._asyncapi, content_type="application/json", headers=HEADERS)
 
+    def all(self) -> dict[str, Any]:
+        """Both documents, by name."""
+        return {
+            "openapi": openapi(self._endpoints, self._url),
+            "asyncapi": asyncapi(self._events, self._url),
+        }
+
     @cached_property
     def _asyncapi(self) -> bytes:
         return orjson.dumps(asyncapi(self._events, self._url))
@@ -45,3 +53,6 @@ class Documents:
     @cached_property
     def _openapi(self) -> bytes:
         return orjson.dumps(openapi(self._endpoints, self._url))
+
+
+DOCUMENTS = web.AppKey("documents", Documents)

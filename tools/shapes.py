@@ -20,10 +20,10 @@ NOTES = {
 }  # fmt: skip
 LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-SAME = ("pattern", "format", "multipleOf", "uniqueItems")
+SAME = ("pattern", "format", "multipleOf", "uniqueItems", "propertyNames")
 UNDERSTOOD = NOTES | {
     "$ref", "anyOf", "oneOf", "allOf", "type", "enum", "const", "properties", "required",
-    "additionalProperties", "items", "prefixItems", *LEAST, *MOST, *SAME,
+    "additionalProperties", "patternProperties", "items", "prefixItems", *LEAST, *MOST, *SAME,
 }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ class Comparison:
         if "const" in inner:
             return
         for name in (*LEAST, *MOST, *SAME):
-            limit, own = outer.get(name), inner.get(name)
+            limit, own = _without_notes(outer.get(name)), _without_notes(inner.get(name))
             if limit is None or limit == own:
                 continue
             tighter = own is not None and (
@@ -159,6 +159,11 @@ class Comparison:
 
     def _others(self, inner: Shape, outer: Shape, where: str) -> Iterator[str]:
         """Fields without a name in the schema."""
+        own, wide = (s.node.get("patternProperties", {}) for s in (inner, outer))
+        if own.keys() != wide.keys():
+            yield f"{where}: names its fields in another way now"
+        for pattern in sorted(own.keys() & wide.keys()):
+            yield from self._unfit(inner.at(own[pattern]), outer.at(wide[pattern]), f"{where}.*")
         theirs, taken = (s.node.get("additionalProperties", True) for s in (inner, outer))
         if taken is False and theirs is not False:
             yield f"{where}: {self._may_be('an unknown field')}"
@@ -184,6 +189,12 @@ def _same_kind(inner: Node, outer: Node) -> bool:
 
 def _named(node: Node) -> str:
     return repr(node["const"]) if "const" in node else str(node.get("type", "anything"))
+
+
+def _without_notes(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: part for name, part in value.items() if name not in NOTES} or None
 
 
 def _or_none(value: Any) -> str:
