@@ -12,35 +12,42 @@ from pydantic.json_schema import models_json_schema
 from yarl import URL
 
 from gateway.events import Event
-from gateway.models import ExpiringEvent, JobsEvent, JobView, Refused
+from gateway.examples import Example, examples_of
+from gateway.frame import CURSOR
+from gateway.models import Refused
+from gateway.outgoing import OUTGOING, Outgoing
 
 Node = dict[str, Any]
+Schemas = dict[Any, Node]  #: where each model's schema is
 
 REF = "#/components/schemas/{model}"
-#: What the gateway sends, by name: the payload and when it comes.
-SENT: dict[str, tuple[type[BaseModel], str]] = {
-    "jobs": (JobsEvent, "First on a fresh connection, and whenever all is to be replaced"),
-    "job": (JobView, "A job changed; ignore a version that isn't newer than yours"),
-    "auth:expiring": (ExpiringEvent, "The token ends soon"),
-}
-ABOUT = """Each user's own jobs, live. `jobs` and `job` carry a cursor, as Socket.IO's last argument
-and as the id of a server-sent event; who sends it back misses nothing. Clients must ignore fields
-and events that they don't know. REST is described by `/openapi.json`."""
+PLACE: Node = {
+    "type": "object",
+    "properties": {
+        "cursor": {
+            "type": "string", "pattern": f"^{CURSOR.pattern}$",
+            "description": "The place in your feed; absent during a watch",
+        }
+    },
+}  # fmt: skip
+ABOUT = """Each user's own jobs, live. `jobs` and `job` carry a cursor (here among the headers), as
+Socket.IO's last argument and as the id of a server-sent event; who sends it back misses nothing.
+Clients must ignore fields and events that they don't know. REST is described by `/openapi.json`.
+
+After `watch` (role `support`) a socket gets `jobs` and `job` of another user in place of its own,
+until `watch` with `user` null: `jobs` then names the `user`, and neither carries a cursor."""
 
 
 def asyncapi(events: Sequence[Event], url: str) -> Node:
     """The document; ``url``: where users reach the gateway."""
     answers: list[type[BaseModel]] = list(dict.fromkeys([*(e.answer for e in events), Refused]))
     models = [(e.payload, "validation") for e in events]
-    models += [(m, "serialization") for m in (*(m for m, _ in SENT.values()), *answers)]
+    models += [(m, "serialization") for m in (*(o.payload for o in OUTGOING), *answers)]
     names, definitions = models_json_schema(models, ref_template=REF)  # type: ignore[arg-type]  # the modes are Literals
-    schemas = {model: schema for (model, _), schema in names.items()}
-    heard = {e.name: _message(e.name, schemas[e.payload], e.summary) for e in events}
-    told = {name: _message(name, schemas[m], when) for name, (m, when) in SENT.items()}
-    acks = {
-        model.__name__: _message(model.__name__, schemas[model], model.__doc__ or "")
-        for model in answers
-    }
+    schemas: Schemas = {model: schema for (model, _), schema in names.items()}
+    heard = {e.name: _message(e.name, e.payload, schemas, e.summary) for e in events}
+    told = {o.name: _told(o, schemas) for o in OUTGOING}
+    acks = {m.__name__: _message(m.__name__, m, schemas, m.__doc__ or "") for m in answers}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Ringback", "version": version("ringback"), "description": ABOUT},
@@ -51,8 +58,8 @@ def asyncapi(events: Sequence[Event], url: str) -> Node:
             "stream": _channel("/api/v1/events", "The user's stream", "sse", told),
         },
         "operations": {
-            **{_id("socket", name): _sends("socket", name) for name in told},
-            **{_id("stream", name): _sends("stream", name) for name in told},
+            **{_id("socket", o.name): _sends("socket", o) for o in OUTGOING},
+            **{_id("stream", o.name): _sends("stream", o) for o in OUTGOING},
             **{_id("on", event.name): _receives(event) for event in events},
         },
         "components": {
@@ -92,14 +99,31 @@ def _channel(address: str, title: str, server: str, messages: Node) -> Node:
     }  # fmt: skip
 
 
-def _message(name: str, schema: Any, summary: str) -> Node:
-    return {"name": name, "summary": " ".join(summary.split()), "payload": schema}
+def _told(event: Outgoing, schemas: Schemas) -> Node:
+    message = _message(event.name, event.payload, schemas, event.summary)
+    return {**message, "headers": PLACE} if event.cursor else message
 
 
-def _sends(channel: str, name: str) -> Node:
+def _message(name: str, model: type[BaseModel], schemas: Schemas, summary: str) -> Node:
     return {
-        "action": "send", "channel": {"$ref": f"#/channels/{channel}"},
-        "messages": [_in(channel, name)],
+        "name": name, "summary": " ".join(summary.split()), "payload": schemas[model],
+        "examples": [_example(example) for example in examples_of(model)],
+    }  # fmt: skip
+
+
+def _example(example: Example) -> Node:
+    told: Node = {"payload": example.payload.model_dump(mode="json", exclude_unset=True)}
+    if example.cursor:
+        told["headers"] = {"cursor": example.cursor}
+    if example.summary:
+        told["summary"] = example.summary
+    return told
+
+
+def _sends(channel: str, event: Outgoing) -> Node:
+    return {
+        "action": "send", "channel": {"$ref": f"#/channels/{channel}"}, "summary": event.summary,
+        "messages": [_in(channel, event.name)],
     }  # fmt: skip
 
 
@@ -108,9 +132,13 @@ def _receives(event: Event) -> Node:
     channel = {"$ref": "#/channels/socket"}
     return {
         "action": "receive", "channel": channel, "summary": event.summary,
-        "messages": [_in("socket", event.name)],
+        **_role(event), "messages": [_in("socket", event.name)],
         "reply": {"channel": channel, "messages": answers},
     }  # fmt: skip
+
+
+def _role(event: Event) -> Node:
+    return {} if event.role == "user" else {"description": f"Needs the role `{event.role}`."}
 
 
 def _in(channel: str, name: str) -> Node:

@@ -20,6 +20,7 @@ from typing import Protocol
 from gateway import kinds
 from gateway.auth import unauthorized
 from gateway.claims import Identity
+from gateway.models import ExpiringEvent
 from gateway.problems import Problem
 from ringback.instant import rfc3339
 
@@ -60,14 +61,14 @@ class LoopClock:
 class SignIn:
     """The sign-in of one connection.
 
-    ``warn`` gets ``{expires_at, expires_in}``, ``cut`` closes the transport ``grace`` seconds after
+    ``warn`` gets what the client is told, ``cut`` closes the transport ``grace`` seconds after
     the token's end.
     """
 
     def __init__(
         self,
         identity: Identity,
-        warn: Callable[[dict[str, object]], None],
+        warn: Callable[[ExpiringEvent], None],
         cut: Callable[[], None],
         clock: Clock | None = None,
         grace: float = GRACE,
@@ -120,4 +121,4 @@ class SignIn:
 
     def _tell(self) -> None:
         left = self.identity.expires - self._clock.time()
-        self._warn({"expires_at": self.expires_at, "expires_in": max(0, round(left))})
+        self._warn(ExpiringEvent(expires_at=self.expires_at, expires_in=max(0, round(left))))

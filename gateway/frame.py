@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
 import orjson
+from pydantic import BaseModel
+
+from gateway.outgoing import JOB, JOBS, Outgoing
 
 _HEAD = re.compile(r'^(?:42\["job",)?\{"id":"([^"\\]+)","version":(\d+),')
-_CURSOR = re.compile(r"[0-9a-f]{1,16}:[0-9]{1,15}")
+CURSOR = re.compile(r"[0-9a-f]{1,16}:[0-9]{1,15}")
 _OPEN_NOTICE = re.compile(r'"email":\{"state":"(?:waiting|delayed)"')
 
 
@@ -60,7 +63,7 @@ def parts_of(frame: str) -> tuple[str, str, str | None]:
 
 def is_cursor(text: object) -> TypeGuard[str]:
     """Whether it has the form of a cursor."""
-    return isinstance(text, str) and _CURSOR.fullmatch(text) is not None
+    return isinstance(text, str) and CURSOR.fullmatch(text) is not None
 
 
 def split(cursor: str) -> tuple[str, int]:
@@ -84,18 +87,18 @@ def proof_of(view: str) -> Proof | None:
 
 def job_frame(view: str, cursor: str) -> str:
     """A view as the frame that the script would have published."""
-    return f'42["job",{view},"{cursor}"]'
+    return f'42["{JOB.name}",{view},"{cursor}"]'
 
 
 def jobs_frame(views: Iterable[str], cursor: str, *, reset: bool) -> str:
     """The ``jobs`` event: what a fresh connection gets first."""
     flag: Literal["true", "false"] = "true" if reset else "false"
-    return f'42["jobs",{{"jobs":[{",".join(views)}],"reset":{flag}}},"{cursor}"]'
+    return f'42["{JOBS.name}",{{"jobs":[{",".join(views)}],"reset":{flag}}},"{cursor}"]'
 
 
-def event_frame(name: str, payload: dict[str, object]) -> str:
+def event_frame(event: Outgoing, payload: BaseModel) -> str:
     """Any other event, which tells of no job and moves no cursor."""
-    return f"42{orjson.dumps([name, payload]).decode()}"
+    return f"42{orjson.dumps([event.name, payload.model_dump()]).decode()}"
 
 
 def _head(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,8 @@ from gateway import kinds
 from gateway.endpoint import JSON, Endpoint
 from gateway.kinds import Kind
 from gateway.models import ProblemView
+from gateway.webhook_models import MESSAGES
+from ringback.webhook import CONTENT_TYPE
 
 Node = dict[str, Any]
 Schemas = dict[Any, Node]  #: where each model's schema is
@@ -21,6 +23,10 @@ Schemas = dict[Any, Node]  #: where each model's schema is
 PROBLEM_JSON = "application/problem+json"
 REF = "#/components/schemas/{model}"
 FORM = "multipart/form-data"
+SIGNED = {  #: headers of what webhooks get
+    "webhook-id": "the message's id", "webhook-timestamp": "when it was signed, seconds",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; one or more, apart by spaces",
+}  # fmt: skip
 EVERYWHERE = (kinds.METHOD_NOT_ALLOWED, kinds.NOT_ACCEPTABLE, kinds.INTERNAL, kinds.UNAVAILABLE)
 ABOUT = """Long jobs that tell how they ended: submit them, follow them, get their results.
 
@@ -48,6 +54,7 @@ def openapi(endpoints: Sequence[Endpoint], url: str) -> Node:
         "servers": [{"url": url.rstrip("/")}],
         "tags": [{"name": tag} for tag in dict.fromkeys(e.tag for e in endpoints)],
         "paths": paths,
+        "webhooks": {name: _webhook(name, model, schemas) for name, model in MESSAGES.items()},
         "components": {
             "schemas": {n: _readable(s) for n, s in definitions["$defs"].items()},
             "securitySchemes": {
@@ -64,17 +71,18 @@ def _readable(schema: Node) -> Node:
 
 def _models(endpoints: Sequence[Endpoint]) -> list[type[BaseModel]]:
     found = [m for e in endpoints for m in (e.body, e.answer) if m is not None]
-    return list(dict.fromkeys([ProblemView, *found]))
+    return list(dict.fromkeys([ProblemView, *MESSAGES.values(), *found]))
 
 
 def _is_answer(model: type[BaseModel], endpoints: Sequence[Endpoint]) -> bool:
-    return model is ProblemView or any(e.answer is model for e in endpoints)
+    told = (ProblemView, *MESSAGES.values())
+    return model in told or any(e.answer is model for e in endpoints)
 
 
 def _operation(endpoint: Endpoint, schemas: Schemas) -> Node:
     told: Node = {
         "operationId": endpoint.name, "summary": endpoint.summary, "tags": [endpoint.tag],
-        "parameters": [*_path(endpoint), *_query(endpoint), *_headers(endpoint)],
+        "parameters": [*_path(endpoint), *_query(endpoint), *_headers(endpoint.headers)],
         "responses": _responses(endpoint, schemas),
     }  # fmt: skip
     if endpoint.role is not None:
@@ -114,10 +122,10 @@ def _plain(schema: Node) -> Node:
     return {**(options[0] if options else {}), **told}
 
 
-def _headers(endpoint: Endpoint) -> Iterator[Node]:
-    for name, meaning in endpoint.headers.items():
+def _headers(headers: Mapping[str, str], *, required: bool = False) -> Iterator[Node]:
+    for name, meaning in headers.items():
         yield {
-            "name": name, "in": "header", "required": False, "description": meaning,
+            "name": name, "in": "header", "required": required, "description": meaning,
             "schema": {"type": "string"},
         }  # fmt: skip
 
@@ -177,6 +185,20 @@ def _success(endpoint: Endpoint, schemas: Schemas) -> Node:
             for name, meaning in endpoint.sends.items()
         }
     return told
+
+
+def _webhook(name: str, model: type[BaseModel], schemas: Schemas) -> Node:
+    """What we post to whoever has registered for it."""
+    return {"post": {
+        "operationId": name, "summary": " ".join((model.__doc__ or "").replace("``", "`").split()),
+        "tags": ["webhooks"],
+        "parameters": list(_headers(SIGNED, required=True)),
+        "requestBody": {"required": True, "content": {CONTENT_TYPE: {"schema": schemas[model]}}},
+        "responses": {
+            "2XX": {"description": "Taken"}, "410": {"description": "Switch the webhook off"},
+            "default": {"description": "Send it again later"},
+        },
+    }}  # fmt: skip
 
 
 def _problem(found: Sequence[Kind]) -> Node:

@@ -16,6 +16,8 @@ from gateway.expiry import SignIn
 from gateway.follower import Follower
 from gateway.frame import event_frame, is_cursor
 from gateway.hub import Hub
+from gateway.models import ExpiringEvent
+from gateway.outgoing import EXPIRING
 from gateway.sendqueue import SendQueue
 from gateway.watch import Window
 from ringback.connection import AsyncStore
@@ -123,8 +125,8 @@ class Session:
         self._follower.close()
         self.sign_in.end()
 
-    def _warn(self, told: dict[str, object]) -> None:
-        self._queue.send(event_frame("auth:expiring", told))
+    def _warn(self, told: ExpiringEvent) -> None:
+        self._queue.send(event_frame(EXPIRING, told))
 
     def prove(self) -> None:
         """A pong came."""

@@ -14,6 +14,8 @@ from gateway.expiry import SignIn
 from gateway.follower import Follower
 from gateway.frame import event_frame, parts_of
 from gateway.hub import Hub
+from gateway.models import ExpiringEvent
+from gateway.outgoing import EXPIRING
 from gateway.sendqueue import SendQueue
 from ringback.connection import AsyncStore
 
@@ -82,8 +84,8 @@ class Stream:
         read or write.)"""
         return self._transport is None or self._transport.is_closing()
 
-    def _warn(self, told: dict[str, object]) -> None:
-        self._queue.send(event_frame("auth:expiring", told))
+    def _warn(self, told: ExpiringEvent) -> None:
+        self._queue.send(event_frame(EXPIRING, told))
 
     def end(self) -> None:
         """Ends the stream behind what is queued; the client comes back by itself."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.models import Answer, Moment, Query, Request, TypeName
+from gateway.models import Answer, JobView, Moment, Query, Request, TypeName
 from ringback.delivery import Delivery, State
 from ringback.instant import Instant
 from ringback.webhook import Webhook, parts_of
@@ -119,6 +120,49 @@ class Replayed(Answer):
     """How many deliveries are sent again."""
 
     count: int
+
+
+# -- what is posted
+
+
+class CloudEvent(Answer):
+    """CloudEvents 1.0, in structured mode."""
+
+    specversion: Literal["1.0"]
+    id: str = Field(description="the same however often the message comes; also `webhook-id`")
+    source: str = Field(description="the public URL", examples=["https://jobs.example.com"])
+    subject: str
+    time: Moment
+    datacontenttype: Literal["application/json"]
+
+
+class JobEnded(CloudEvent):
+    """A job has ended: which (``subject``), whose (``owner``), and its view as it is now."""
+
+    type: Literal[
+        "ringback.job.succeeded", "ringback.job.partial", "ringback.job.failed",
+        "ringback.job.cancelled",
+    ]  # fmt: skip
+    owner: str
+    data: JobView
+
+
+class TrialData(Answer):
+    """The webhook that is tried, and words to read."""
+
+    webhook: str
+    message: str
+
+
+class Trial(CloudEvent):
+    """Somebody has asked for a test of the webhook."""
+
+    type: Literal["ringback.webhook.test"]
+    data: TrialData
+
+
+#: All messages that webhooks get, by name.
+MESSAGES: Mapping[str, type[CloudEvent]] = {"job-ended": JobEnded, "webhook-test": Trial}
 
 
 def webhook_view(webhook: Webhook) -> WebhookView:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.claims import Identity
 from gateway.expiry import GRACE, LONGEST, WARNING, SignIn
+from gateway.models import ExpiringEvent
 from gateway.problems import Problem
 from ringback.job import Owner
 
@@ -54,7 +55,7 @@ class Connection:
 
     def __init__(self, lifetime: float) -> None:
         self.clock = Clock()
-        self.warnings: list[dict[str, object]] = []
+        self.warnings: list[ExpiringEvent] = []
         self.cuts: list[float] = []
         self.sign_in = SignIn(
             token(lifetime), self.warnings.append, lambda: self.cuts.append(self.after), self.clock
@@ -85,7 +86,7 @@ def test_a_client_is_warned_a_minute_before_its_token_ends() -> None:
     assert connection.warnings == []
     connection.clock.advance(1)
     assert connection.warnings == [
-        {"expires_at": "2023-11-14T23:13:20.000Z", "expires_in": round(WARNING)}
+        ExpiringEvent(expires_at="2023-11-14T23:13:20.000Z", expires_in=round(WARNING))
     ]
 
 
@@ -93,7 +94,7 @@ def test_a_client_is_warned_a_minute_before_its_token_ends() -> None:
 def test_a_client_with_less_than_a_minute_left_is_warned_at_once(lifetime: int, told: int) -> None:
     connection = Connection(lifetime)
     connection.clock.advance(0)
-    assert [warning["expires_in"] for warning in connection.warnings] == [told]
+    assert [warning.expires_in for warning in connection.warnings] == [told]
 
 
 def test_a_token_that_ended_refuses_what_the_client_asks_and_later_cuts_it() -> None:

@@ -9,10 +9,14 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from gateway.examples import VIEW
+from gateway.models import WHEN
+from gateway.webhook_models import JobEnded, Trial
 from ringback import address, delivery, webhook
 from ringback.delivery import SCHEDULE, TRIES, Answer, judge
 from ringback.errors import BadAddress
 from ringback.guard import Resolver
+from ringback.state import TERMINAL
 from ringback.webhook import Secret
 from tests.receiver import Names
 
@@ -92,6 +96,16 @@ def test_the_event_is_a_cloud_event_with_the_view_as_it_is() -> None:
         "type": "ringback.job.partial", "subject": JOB, "time": "2026-01-31T09:30:00.123Z",
         "datacontenttype": "application/json", "owner": "ann", "data": orjson.loads(view),
     }  # fmt: skip
+
+
+def test_what_is_sent_is_what_openapi_describes() -> None:
+    view = VIEW.model_copy(update={"state": "partial", "finished_at": WHEN}).model_dump_json()
+    for state in TERMINAL:
+        ended = view.replace('"partial"', f'"{state}"').encode()
+        told = webhook.event_of(NAME, "https://ringback.example.com", "ann", ended)
+        assert JobEnded.model_validate_json(told).model_dump() == orjson.loads(told)
+    told = webhook.test_of(NAME, "https://ringback.example.com", HOOK, 0)
+    assert Trial.model_validate_json(told).model_dump() == orjson.loads(told)
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:

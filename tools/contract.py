@@ -51,6 +51,7 @@ def breaks(published: Node, current: Node) -> list[str]:
 
 
 def _openapi(published: Node, current: Node) -> Iterator[str]:
+    yield from _webhooks(published, current)
     for path, operations in published["paths"].items():
         for method, operation in operations.items():
             where, now = f"{method.upper()} {path}", current["paths"].get(path, {}).get(method)
@@ -58,6 +59,21 @@ def _openapi(published: Node, current: Node) -> Iterator[str]:
                 yield f"{where}: is gone"
             else:
                 yield from _operation(Shape(operation, published), Shape(now, current), where)
+
+
+def _webhooks(published: Node, current: Node) -> Iterator[str]:
+    """What we post: its body and headers are an answer in all but name."""
+    for name, old in published.get("webhooks", {}).items():
+        where, new = f"webhook {name}", current.get("webhooks", {}).get(name)
+        if new is None:
+            yield f"{where}: is gone"
+            continue
+        was, now = Shape(old["post"], published), Shape(new["post"], current)
+        before, after = ({p["name"] for p in shape.node["parameters"]} for shape in (was, now))
+        for header in sorted(before - after):
+            yield f"{where} header {header}: is gone"
+        bodies = was.at(was.node["requestBody"]), now.at(now.node["requestBody"])
+        yield from _content("answer", *bodies, where)
 
 
 def _operation(was: Shape, now: Shape, where: str) -> Iterator[str]:
@@ -170,6 +186,8 @@ def _listed(shape: Shape) -> Iterator[tuple[str, Shape]]:
     for reference in shape.node["messages"]:
         message = shape.at(reference).followed()
         yield message["name"], shape.at(message["payload"])
+        if "headers" in message:
+            yield f"{message['name']} headers", shape.at(message["headers"])
 
 
 def documents() -> dict[str, Node]:
