@@ -26,7 +26,7 @@ HEADERS = {
 TRANSPORT_SECURITY = {"Strict-Transport-Security": "max-age=31536000"}
 API = "/api/"
 ASKS = "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer"
-SHOWS = "ETag, Location, Preference-Applied, Retry-After, WWW-Authenticate"
+SHOWS = "ETag, Link, Location, Preference-Applied, Retry-After, WWW-Authenticate"
 PREFLIGHT_HOLDS = "600"  #: seconds
 
 

@@ -13,7 +13,8 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from gateway.app import make_app
-from gateway.shield import HEADERS
+from gateway.documents import DOCUMENTS
+from gateway.shield import ASKS, HEADERS, SHOWS
 from ringback.settings import Settings
 from tests.rig import Valkey
 from tests.wire import Node
@@ -169,7 +170,8 @@ async def test_a_listed_page_reads_answers_and_problems(node: Node, origin: str)
         )
         assert answer.status == status
         assert answer.headers["Access-Control-Allow-Origin"] == origin
-        assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        shown = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        assert shown >= {"ETag", "Link", "Location", "Preference-Applied", "Retry-After"}
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
@@ -179,6 +181,20 @@ async def test_a_listed_page_may_ask_first(node: Node) -> None:
     answer = await node.ask("OPTIONS", url, **headers)
     assert answer.status == 204
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-    assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+    assert set(answer.headers["Access-Control-Allow-Headers"].split(", ")) >= {
+        "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID",
+        "Prefer",
+    }  # fmt: skip
     assert answer.headers["Access-Control-Allow-Origin"] == APP
     assert (await node.ask("OPTIONS", node.url / "api/v1/none", **headers)).status == 404
+
+
+async def test_pages_may_send_and_read_every_header_of_the_document(settings: Settings) -> None:
+    document = make_app(settings)[DOCUMENTS].all()["openapi"]
+    operations = [o for methods in document["paths"].values() for o in methods.values()]
+    asked = {p["name"] for o in operations for p in o["parameters"] if p["in"] == "header"}
+    assert asked <= set(ASKS.split(", "))
+    shown = {
+        name for o in operations for r in o["responses"].values() for name in r.get("headers", ())
+    }
+    assert {"ETag", "Link", "Location", "Retry-After"} <= shown <= set(SHOWS.split(", "))
