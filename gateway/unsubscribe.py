@@ -41,7 +41,7 @@ class Unsubscribe:
         if subscription is None:
             return self._page("lost", 404)
         try:
-            return await self._shown(subscription)
+            return await self._shown(subscription, "on")
         except StoreUnavailable:
             return self._page("away", 503)
 
@@ -56,17 +56,16 @@ class Unsubscribe:
         edit = choose.resubscribed if undo else choose.unsubscribed
         try:
             await self._db.do(choose.change(subscription.user, edit(subscription.job_type)))
-            return await self._shown(subscription)
+            return await self._shown(subscription, "again" if undo else "on")
         except StoreUnavailable:
             return self._page("away", 503)
 
-    async def _shown(self, subscription: Subscription) -> web.Response:
+    async def _shown(self, subscription: Subscription, on: str) -> web.Response:
+        """``on``: the page where emails aren't off."""
         wanted = await self._db.do(preferences.load(subscription.user))
         kind = subscription.job_type
         choice = wanted.email if kind is None else wanted.choice(kind)
-        return self._page(
-            "off" if choice == "never" else "on", kind=kind and await self._title(kind)
-        )
+        return self._page("off" if choice == "never" else on, kind=kind and await self._title(kind))
 
     async def _title(self, job_type: str) -> str:
         """How people know jobs of this type: "Import of …"."""

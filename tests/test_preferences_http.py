@@ -188,7 +188,7 @@ async def test_the_page_says_what_its_button_does_and_offers_the_way_back(
     assert "These emails are off" in off.text
     assert "These emails are off" in (await node.ask("GET", link(node))).text
     again = await node.ask("POST", link(node), "action=resubscribe", Content_Type=FORM)
-    assert "Stop these emails?" in again.text
+    assert "These emails are on again" in again.text
     assert choice(db) == "fallback"
 
 
