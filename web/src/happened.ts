@@ -65,7 +65,7 @@ function failedItems({ counts, children }: JobView): number {
 
 /** Changes with all that the history tells. */
 function momentOf({ state, attempt, email, stalled, promise }: JobView): string {
-  return JSON.stringify([state, attempt?.number, email?.state, stalled, promise]);
+  return JSON.stringify([state, attempt?.number, email?.state, email?.reason, stalled, promise]);
 }
 
 function entryNode(entry: HistoryEntry): Node {

@@ -50,7 +50,7 @@ export interface AttemptView {
 }
 
 export interface EmailNote {
-  readonly state: "waiting" | "sent" | "delayed" | "skipped" | "failed";
+  readonly state: "waiting" | "sending" | "sent" | "delayed" | "skipped" | "failed";
   readonly reason?: string | null;
   readonly at?: string | null;
 }

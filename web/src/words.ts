@@ -5,6 +5,7 @@ import {
   type AttemptView,
   type ChildView,
   type Counts,
+  type EmailNote,
   type JobError,
   type JobState,
   type JobView,
@@ -178,9 +179,9 @@ export function emailLine(view: JobView, address: string): string {
   const at = email.at ? ` ${when(email.at)}` : "";
   switch (email.state) {
     case "waiting":
-      return isTerminal(view.state)
-        ? `We'll email ${to} unless you see the result here.`
-        : `If you leave, we'll email ${to}.`;
+      return isTerminal(view.state) ? waitLine(email, to) : `If you leave, we'll email ${to}.`;
+    case "sending":
+      return `The email to ${to} is being sent.`;
     case "sent":
       return address ? `Emailed${at} to ${address}.` : `Emailed${at}.`;
     case "delayed":
@@ -192,6 +193,15 @@ export function emailLine(view: JobView, address: string): string {
     default:
       return "";
   }
+}
+
+const USUAL_WAIT = /unless an open page/;
+const TIME = /\b\d\d:\d\d\b/;
+
+/** Why it waits. The reason has the time on the clock of the quiet hours; the reader's counts here. */
+function waitLine({ reason, at }: EmailNote, to: string): string {
+  if (!reason || USUAL_WAIT.test(reason)) return `We'll email ${to} unless you see the result here.`;
+  return sentence(at ? reason.replace(TIME, clock(at)) : reason);
 }
 
 /** Why no email went out. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { clock } from "../src/measure.js";
 import type { JobView } from "../src/view.js";
 import {
   attemptLine,
@@ -160,6 +161,27 @@ test("the email note follows the state of the email", () => {
     email: { state: "failed", reason: "The mailbox is full" },
   };
   assert.equal(emailLine(failed, ""), "The email to you couldn't be delivered. The mailbox is full.");
+});
+
+test("an email that waits for quiet hours to end says so, by the reader's clock", () => {
+  const at = "2026-03-01T07:00:00Z";
+  const reason = "Waiting until 08:00 because of your quiet hours.";
+  const held: JobView = { ...running, state: "succeeded", email: { state: "waiting", reason, at } };
+  assert.equal(
+    emailLine(held, "ada@example.com"),
+    `Waiting until ${clock(at)} because of your quiet hours.`,
+  );
+  const usual = { state: "waiting", reason: "An email follows unless an open page shows this." } as const;
+  assert.equal(
+    emailLine({ ...held, email: usual }, "ada@example.com"),
+    "We'll email ada@example.com unless you see the result here.",
+  );
+  const asked = "Seen live, and an email follows because you want one each time.";
+  assert.equal(emailLine({ ...held, email: { state: "waiting", reason: asked, at } }, ""), asked);
+  assert.equal(
+    emailLine({ ...held, email: { state: "sending" } }, "ada@example.com"),
+    "The email to ada@example.com is being sent.",
+  );
 });
 
 test("a retry names what it retries", () => {
