@@ -5,24 +5,27 @@ import { Banner } from "./banner.js";
 import type { CardActions } from "./card.js";
 import { Connection, type Ack, type Listener } from "./connection.js";
 import { h, say } from "./dom.js";
+import { Emails } from "./emails.js";
 import { Feed } from "./feed.js";
 import { Importer } from "./importer.js";
 import { JobList } from "./list.js";
 import { renew, type Expiring } from "./renewal.js";
 import type { Session } from "./session.js";
+import type { Content } from "./shell.js";
 import type { JobView, Problem, RetryScope } from "./view.js";
 
 const SAFE_TRIES = 3;
 /** How often words that depend on the time are looked at: "in about 2 minutes" ages slowly. */
 const REFRESH_MS = 5_000;
 
-export class Activity implements Listener {
+export class Activity implements Listener, Content {
   readonly #feed = new Feed();
   readonly #attention = new Attention();
   readonly #banner = new Banner();
   readonly #connection: Connection;
   readonly #list: JobList;
   readonly #notice = h("p", { class: "notice", role: "status", hidden: true });
+  readonly controls: readonly Node[];
   readonly element: HTMLElement;
   #linked = new URLSearchParams(location.search).get("job");
   #pointedOut = false;
@@ -40,6 +43,8 @@ export class Activity implements Listener {
       accepted: (job) => this.job(job),
       refused: (problem) => this.refused(problem),
     });
+    const emails = new Emails(session, (problem) => this.refused(problem));
+    this.controls = [emails.opener];
     this.element = h(
       "div",
       { class: "activity" },
@@ -47,6 +52,7 @@ export class Activity implements Listener {
       this.#notice,
       importer.element,
       this.#list.element,
+      emails.element,
     );
   }
 

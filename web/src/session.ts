@@ -57,15 +57,25 @@ function parse(stored: string | null): Session | null {
   }
 }
 
-/** The name and address to show; the gateway alone decides whether a token is good (RFC 7519). */
+/** What the token says its bearer may do: for the links to show, the gateway checks each request. */
+export function rolesOf({ token }: Session): readonly unknown[] {
+  const roles = payload(token)["roles"];
+  return Array.isArray(roles) ? roles : [];
+}
+
 function claims(token: string): { email: string; name: string } {
+  const { email, name } = payload(token);
+  return { email: text(email), name: text(name) };
+}
+
+/** What is in a token; the gateway alone decides whether it is good (RFC 7519). */
+function payload(token: string): Record<string, unknown> {
   try {
     const base64 = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
     const utf8 = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-    const payload = JSON.parse(new TextDecoder().decode(utf8)) as Record<string, unknown>;
-    return { email: text(payload["email"]), name: text(payload["name"]) };
+    return JSON.parse(new TextDecoder().decode(utf8)) as Record<string, unknown>;
   } catch {
-    return { email: "", name: "" };
+    return {};
   }
 }
 

@@ -1,12 +1,14 @@
 /** What all pages for signed-in people share: who is here, signing in and out. */
 import { byId, h } from "./dom.js";
 import { forget } from "./memory.js";
-import { currentSession, forgetSession, rememberDev, type Session } from "./session.js";
+import { currentSession, forgetSession, rememberDev, rolesOf, type Session } from "./session.js";
 import { signInCard } from "./signin.js";
 
 /** What a page shows to somebody who is signed in. */
 export interface Content {
   readonly element: HTMLElement;
+  /** What it adds to the header. */
+  readonly controls?: readonly Node[];
   open(): void;
   close(): void;
 }
@@ -41,7 +43,7 @@ export function start(make: Make, roles: readonly string[] = []): void {
       if (!reason) forget(session.email);
       askWho(reason);
     }
-    account.replaceChildren(...accountNodes(session, () => leave("")));
+    account.replaceChildren(...accountNodes(session, content.controls ?? [], () => leave("")));
     main.replaceChildren(content.element);
     content.open();
   }
@@ -55,7 +57,20 @@ export function start(make: Make, roles: readonly string[] = []): void {
   else askWho("");
 }
 
-function accountNodes(session: Session, signOut: () => void): Node[] {
+/** The pages that a role opens. */
+const PAGES = [
+  { role: "support", path: "/support", label: "Support" },
+  { role: "operator", path: "/ops", label: "Operations" },
+];
+
+function pagesOf(session: Session): Node[] {
+  const roles = rolesOf(session);
+  return PAGES.filter(({ role, path }) => roles.includes(role) && path !== location.pathname).map(
+    ({ path, label }) => h("a", { href: path }, label),
+  );
+}
+
+function accountNodes(session: Session, controls: readonly Node[], signOut: () => void): Node[] {
   const who = session.name || session.email;
   const button = h(
     "button",
@@ -65,8 +80,10 @@ function accountNodes(session: Session, signOut: () => void): Node[] {
   button.addEventListener("click", signOut);
   const inbox = h("a", { href: "/inbox" }, "Dev inbox");
   return [
+    ...pagesOf(session),
     ...(session.dev ? [inbox] : []),
     ...(who ? [h("span", { class: "who", title: session.email }, who)] : []),
+    ...controls,
     button,
   ];
 }
