@@ -62,8 +62,9 @@ def settings(shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(settings: Settings) -> AsyncIterator[Node]:
-    async with TestServer(make_app(settings)) as server, ClientSession() as http:
-        yield Node(settings, http, server.make_url("/"))
+    app = make_app(settings)
+    async with TestServer(app) as server, ClientSession() as http:
+        yield Node(settings, http, server.make_url("/"), app)
 
 
 def paths(settings: Settings) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,8 @@ import pytest
 from yarl import URL
 
 from gateway import sse, stream
+from gateway.app import DRAIN
+from gateway.drain import SLICE
 from gateway.sendqueue import SendQueue
 from ringback import revocation, store
 from ringback.connection import Store
@@ -341,6 +343,39 @@ async def test_a_node_that_stops_ends_its_streams_and_another_goes_on(
         job = submitted(db)
         async with listening(other, cursor, token=other.token()) as reader:
             assert (await reader.next()).data["id"] == job.id
+
+
+async def test_a_drained_node_ends_its_streams_in_slices_and_loses_nothing(
+    db: Store, shared_valkey: Valkey, tmp_path: Path
+) -> None:
+    seconds, loop = 4 * SLICE, asyncio.get_running_loop()
+    async with (
+        gateway(shared_valkey.url, tmp_path, drain=seconds) as node,
+        gateway(shared_valkey.url, tmp_path) as other,
+        AsyncExitStack() as open_,
+    ):
+        readers = [await open_.enter_async_context(listening(node)) for _ in range(8)]
+        (cursor,) = {(await reader.next()).id for reader in readers}
+        begun = loop.time()
+        drained = asyncio.ensure_future(node.app[DRAIN].run())
+        job = await asyncio.to_thread(submitted, db)  # while they are being sent away
+
+        async def left(reader: Reader) -> tuple[float, str | None]:
+            at = cursor
+            with suppress(EOFError):
+                while True:
+                    at = (await reader.next()).id or at
+            return loop.time() - begun, at
+
+        ends = await asyncio.gather(*map(left, readers))
+        await drained
+        moments = sorted(moment for moment, _ in ends)
+        assert moments[0] >= SLICE * 0.9, "the first went before anybody could know"
+        assert moments[-1] - moments[0] >= seconds / 2, "all at once"
+        for _, at in ends:
+            async with listening(other, at, token=other.token()) as reader:
+                if at == cursor:  # the job came too late for it
+                    assert (await reader.next()).data["id"] == job.id
 
 
 async def _stopped(reader: Reader) -> bool:

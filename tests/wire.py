@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
@@ -27,10 +28,13 @@ SOON = 5.0  #: seconds that a test waits for an answer; it comes at once or neve
 class Node:
     """A gateway that serves in this process."""
 
-    def __init__(self, settings: Settings, http: aiohttp.ClientSession, url: URL) -> None:
+    def __init__(
+        self, settings: Settings, http: aiohttp.ClientSession, url: URL, app: web.Application
+    ) -> None:
         self.tokens = Tokens(settings)
         self.http = http
         self.url = url
+        self.app = app
 
     def at(self, transport: str, sid: str | None = None, **query: str) -> URL:
         """Where a transport connects."""
@@ -179,7 +183,8 @@ async def gateway(store_url: str, data_dir: Path, **settings: Any) -> AsyncItera
         **settings,
     }
     whole = Settings(**own)
-    server = TestServer(make_app(whole))
+    app = make_app(whole)
+    server = TestServer(app)
     await server.start_server(**serving())
     async with server, aiohttp.ClientSession() as http:
-        yield Node(whole, http, server.make_url("/"))
+        yield Node(whole, http, server.make_url("/"), app)
