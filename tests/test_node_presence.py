@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import TypeVar
 
 import pytest
 
@@ -14,20 +15,24 @@ from ringback.errors import StoreUnavailable, TooManyConnections
 from ringback.keys import partition_of
 from ringback.presence import Connection, Totals
 from ringback.testing import FakeStore
+from ringback.testing.fake import AsyncFakeStore
 from tests.eye import ask
 
+T = TypeVar("T")
 
-class SlowStore:
+
+class SlowStore(AsyncFakeStore):
     """The store in memory, whose answers wait until they are let through."""
 
     def __init__(self) -> None:
         self.now = FakeStore()
+        super().__init__(self.now._server)
         self.open = asyncio.Event()
         self.open.set()
         self.down = False
         self.calls = 0
 
-    async def do(self, op: Op[object], patience: float = 0) -> object:
+    async def do(self, op: Op[T], patience: float = 0) -> T:
         self.calls += 1
         if self.down:
             raise StoreUnavailable("no answer")
@@ -43,7 +48,7 @@ async def db() -> SlowStore:
 
 @pytest.fixture
 async def node(db: SlowStore) -> Presence:
-    return Presence(db, most=2)  # type: ignore[arg-type]  # it does what an AsyncStore does
+    return Presence(db, most=2)
 
 
 def there(db: SlowStore, user: str = "ann") -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1] / "templates" / "email"
 class Voice:
     locale: str = "en"
     timezone: str = "UTC"
+    asked: bool = False
+    stop: str | None = None
 
 
 @pytest.fixture

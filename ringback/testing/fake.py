@@ -18,6 +18,7 @@ from ringback.testing import commands
 from ringback.testing.clock import Clock
 from ringback.testing.keyspace import Keyspace
 from ringback.testing.script import Scripts
+from ringback.turnstile import Turnstile
 
 
 class Packet(NamedTuple):
@@ -118,6 +119,7 @@ class AsyncFakeStore(AsyncStore):
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._turns = Turnstile()
         self.errors = 0
 
     async def _take(self, step: Batch | float) -> Any:
