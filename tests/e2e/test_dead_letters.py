@@ -129,7 +129,7 @@ def test_support_cancels_and_the_user_is_told_who_did(rig: Rig, gate: Path) -> N
 
 
 def test_support_forces_a_job_that_reaches_no_checkpoint(rig: Rig) -> None:
-    job_id = _submit(rig, "test.deaf", seconds=3)
+    job_id = _submit(rig, "test.deaf", seconds=20)  # longer than the commands take
     reached(rig, job_id, State.RUNNING)
     refused = rig.cli("jobs", "cancel", job_id, "--force")
     assert "--force needs --reason" in " ".join(refused.stderr.split())
