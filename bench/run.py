@@ -1,4 +1,4 @@
-"""Measures and prints: ``make bench``, or ``python -m bench.run [hotpath|commits|events|storm]…``.
+"""Measures and prints: ``make bench``, or ``python -m bench.run [hotpath|events|…]…``.
 
 The best of several runs is shown, for other programs on the machine only make a run worse; all
 runs are in ``bench/results``. Absolute figures belong to the machine. What carries over is how two
@@ -12,15 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import commits, events, hotpath, storm
+from bench import commits, events, hotpath, stalled, storm
 from bench.events import Bench, Load
 from bench.figures import Figure, best, keep, show
+from bench.stalled import Deaf
 from bench.storm import Herd
 from tests.rig import Rig
 
 MANY = Load(users=500, rate=1000, seconds=8, clients=events.CLIENTS)
 FEW = Load(users=50, rate=100, seconds=6, clients=events.STOCK)
 HERDS = (Herd(clients=2000, users=2000), Herd(clients=2000, users=50))
+
+DEAF = (Deaf(clients=200, users=200), Deaf(clients=200, users=1))
 
 
 def measure_commits(rig: Rig, repeat: int) -> None:
@@ -53,9 +56,16 @@ def measure_storm(rig: Rig, repeat: int) -> None:
     _report("2,000 clients return to a node at once", "storm", runs)
 
 
+def measure_stalled(rig: Rig, repeat: int) -> None:
+    """Clients that stop reading."""
+    runs = [[f for deaf in DEAF for f in stalled.measure(rig, deaf)] for _ in range(repeat)]
+    _report("200 clients read nothing any more", "stalled", runs)
+
+
 MEASURES: dict[str, Callable[[Rig, int], None]] = {
     "hotpath": measure_hotpath,
     "storm": measure_storm,
+    "stalled": measure_stalled,
     "commits": measure_commits,
     "events": measure_events,
     "stock": measure_stock,

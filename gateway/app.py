@@ -56,7 +56,7 @@ def make_app(settings: Settings) -> web.Application:
     controls = Controls(db, doorbells, limits)
     presence = Presence(db, settings.limit_connections)
     events = Events(db, tokens, presence, limits, submissions, controls)
-    sockets = Sockets(db, hub, tokens, presence, revocations, events, settings.origins)
+    sockets = Sockets(db, hub, tokens, presence, revocations, events, settings)
     ops = Ops(db, doorbells)
     streams = Streams(db, hub, presence, revocations)
     endpoints = [

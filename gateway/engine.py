@@ -21,11 +21,14 @@ from engineio import packet as eio
 from engineio.async_drivers.aiohttp import WebSocket
 from socketio import packet as sio
 
+from gateway import kinds
 from gateway.background import spawn
 from gateway.meter import Meter
+from gateway.problems import Problem
 from gateway.sendqueue import SendQueue
-from gateway.stalled import LOOK_EVERY, Stalled
+from gateway.stalled import LOOK_EVERY, WITHIN, Stalled
 from gateway.transport import Transport
+from gateway.wirebuffer import narrow
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +37,8 @@ CONNECT_WITHIN = 5.0  #: seconds from the transport's opening to the Socket.IO C
 FROM_CLIENTS = frozenset({eio.CLOSE, eio.PONG, eio.MESSAGE, eio.UPGRADE})
 BINARY = (str(sio.BINARY_EVENT), str(sio.BINARY_ACK))
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "*"})
-#: Bytes for a WebSocket that the operating system hasn't taken, above which its writer waits; and
-#: bytes that it writes between two looks at that.
-BUFFER, UNAWAITED = 32_768, 16_384
+UNAWAITED = 16_384  #: bytes that a WebSocket's writer writes between two looks at its buffer
+RETRY_AFTER = 5  #: seconds: by then those that wait have said CONNECT, or were cut
 PING_EVERY, PONG_WITHIN = 25, 20  #: seconds; the stock client's usual
 
 Hook = Callable[[str], None]  #: called with a transport's id
@@ -72,7 +74,7 @@ class Wire(WebSocket):  # type: ignore[misc]  # engineio ships no types
         )  # fmt: skip
         await self._sock.prepare(request)
         if request.transport is not None:
-            request.transport.set_write_buffer_limits(high=BUFFER)
+            narrow(request.transport)
         self.handler.__self__.transport = request.transport
         self.environ = environ
         try:
@@ -88,15 +90,18 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.admit: Callable[[], None] = lambda: None  #: before each handshake
         self._async: dict[str, Any] = {**self._async, "websocket": Wire}
         self.meter = Meter()
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serves a transport. Version 4 of the protocol has no JSONP, which any page may include
-        as a script."""
+        as a script. Raises a 503 Problem where no others are admitted."""
         if "transport" not in request.query or "j" in request.query:
             text = "Say ?EIO=4&transport=polling or ?EIO=4&transport=websocket"
             return web.Response(text=text, status=400)
+        if "sid" not in request.query:
+            self.admit()
         socket = self.sockets.get(request.query.get("sid"))
         if socket is not None and socket.closed:
             del self.sockets[socket.sid]  # engineio would raise KeyError, a fault of ours
@@ -113,7 +118,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no t
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no types
     """Socket.IO that answers CONNECT with a ``pid``, so that the stock client can recover."""
 
-    def __init__(self, *, origins: list[str], on_pong: Hook, on_gone: Hook) -> None:
+    def __init__(
+        self, *, origins: list[str], handshakes: int, on_pong: Hook, on_gone: Hook
+    ) -> None:
         super().__init__(
             async_mode="aiohttp", cors_allowed_origins=origins, cors_credentials=False,
             ping_interval=PING_EVERY, ping_timeout=PONG_WITHIN, max_http_buffer_size=FRAME_LIMIT,
@@ -121,10 +128,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             # one event of a client after the other: who sends faster than we answer has to wait
             async_handlers=False,
         )  # fmt: skip
+        self.eio.admit = self._admit
+        self._handshakes = handshakes
         self._on_pong = on_pong
         self._on_gone = on_gone
         self._pids: dict[str, str] = {}
         self._after: dict[str, Callable[[], None]] = {}
+        self._silent: set[str] = set()  # half-open: no CONNECT has come
         self._arriving: set[str] = set()
         self._connected: set[str] = set()
         self._cut: set[str] = set()
@@ -162,7 +172,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
 
     async def cut_stalled(self) -> None:
         """Cuts clients that take nothing, until cancelled."""
-        stalled, clock = Stalled(), asyncio.get_running_loop().time
+        stalled, clock = Stalled[str](WITHIN), asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(LOOK_EVERY)
             for eio_sid in stalled.look(self._waiting(), clock()):
@@ -231,6 +241,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
             return
         if self._signed_in(eio_sid):
             raise ValueError("a second CONNECT")
+        self._silent.discard(eio_sid)
         self._arriving.add(eio_sid)  # it has spoken: how long it waits now is up to us
         try:
             await super()._handle_connect(eio_sid, namespace, data)
@@ -273,8 +284,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self._expect(eio_sid)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        self._connected.discard(eio_sid)
-        self._cut.discard(eio_sid)
+        for ids in (self._silent, self._connected, self._cut):
+            ids.discard(eio_sid)
         self._pids.pop(eio_sid, None)
         self._after.pop(eio_sid, None)
         self.eio.sockets[eio_sid].end()  # else its WebSocket would stay for as long as it talks
@@ -287,10 +298,24 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no t
         self.cut(eio_sid)
 
     def _expect(self, eio_sid: str) -> None:
-        if eio_sid not in self._connected:
+        if eio_sid not in self._connected and self.alive(eio_sid):
+            self._silent.add(eio_sid)
             loop = asyncio.get_running_loop()
             loop.call_later(CONNECT_WITHIN, self._cut_if_silent, eio_sid)
+
+    def _admit(self) -> None:
+        if len(self._silent) >= self._handshakes:
+            raise _crowded()
 
     def _cut_if_silent(self, eio_sid: str) -> None:
         if eio_sid not in self._connected and eio_sid not in self._arriving:
             self.cut(eio_sid)
+
+
+def _crowded() -> Problem:
+    return Problem(
+        kinds.UNAVAILABLE,
+        "Very many clients have connected to this node and not said yet who they are, so it takes "
+        f"no others in. Connect again in {RETRY_AFTER} seconds. No job is affected.",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )

@@ -1,9 +1,14 @@
-"""Follows a user's feed for one client, on whatever transport: nothing missing, nothing twice."""
+"""Follows a user's feed for one client, on whatever transport: nothing missing, nothing twice.
+
+For a client that doesn't keep up nothing is kept here either: it falls behind, and once it has
+taken what waits it is told the rest from the feed, page by page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from sys import getsizeof
 from typing import Protocol
 
 from gateway.background import spawn
@@ -15,6 +20,7 @@ from ringback.errors import StoreUnavailable
 from ringback.feeds import Feed
 
 PATIENCE = 30.0  #: seconds that catching up waits for the store
+HELD = 32  #: frames that are kept while the feed is read
 
 
 class Outlet(Protocol):
@@ -30,7 +36,14 @@ class Outlet(Protocol):
         """A view was sent whose receipt may matter."""
 
     def allow(self, size: int) -> None:
-        """The client is owed ``size`` characters at once."""
+        """The client is owed ``size`` bytes at once."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether the client has enough to take for now."""
+
+    def when_empty(self, then: Callable[[], None]) -> None:
+        """Calls it once, when the client has taken all."""
 
     def barrier(self) -> None:
         """What was sent is to be proven."""
@@ -50,6 +63,7 @@ class Follower:
         self._cut = cut
         self._held: list[str] | None = []  # frames that came before the feed was told
         self._missed = False  # whether events were lost while the feed was read
+        self._behind = False  # whether what comes is dropped: the feed tells it later
         self._cursor, self._epoch, self._seq = "", "", 0
         self._feed: Feed | None = None
         self._closed = False
@@ -84,12 +98,17 @@ class Follower:
 
     def on_frame(self, frame: str) -> None:
         """A frame from the user's channel."""
+        if self._behind:
+            return
         if self._held is not None:
-            self._held.append(frame)
+            self._hold(self._held, frame)
             return
         epoch, seq = split(cursor_of(frame))
         if epoch == self._epoch and seq <= self._seq:
             return  # the feed has told it already
+        if self._queue.enough:
+            self._fall_behind()
+            return
         if epoch != self._epoch or seq > self._seq + 1:
             self._held = [frame]
             spawn(self._catch_up())
@@ -101,8 +120,26 @@ class Follower:
     def resync(self) -> None:
         """Events may have been missed: holds what comes until the feed has told them."""
         self._missed = True
-        if self._held is None:
-            self._held = []
+        if self._behind or self._held is not None:
+            return  # the feed is being read, or will be
+        if self._queue.enough:
+            self._fall_behind()
+        else:
+            self._go_on()
+
+    def _hold(self, held: list[str], frame: str) -> None:
+        held.append(frame)
+        if len(held) > HELD:
+            held.clear()
+            self._behind = True
+
+    def _fall_behind(self) -> None:
+        self._behind = True
+        self._queue.when_empty(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self._behind, self._held = False, []
             spawn(self._catch_up())
 
     async def _catch_up(self) -> None:
@@ -136,18 +173,23 @@ class Follower:
         return feed
 
     def _replay(self, feed: Feed) -> None:
-        # only the last event carries the new cursor: a client that is cut in between asks for
-        # all of it again
-        self._queue.allow(sum(map(len, feed.views)))
-        for place, view in enumerate(feed.views, 1):
-            cursor = feed.cursor if place == len(feed.views) else self._cursor
-            self._queue.offer(job_frame(view.decode(), cursor))
+        # only a page's last event carries its cursor: a client that is cut in between asks for all
+        # of the page again
+        last = len(feed.views)
+        frames = [
+            job_frame(view.decode(), feed.cursor if place == last else self._cursor)
+            for place, view in enumerate(feed.views, 1)
+        ]
+        self._queue.allow(sum(map(getsizeof, frames)))
+        for frame in frames:
+            self._queue.offer(frame)
         self._reached(feed)
 
     def _snapshot(self, feed: Feed) -> None:
-        self._queue.allow(sum(map(len, feed.views)))
         views = [view.decode() for view in feed.views]
-        self._queue.send(jobs_frame(views, feed.cursor, reset=feed.reset))
+        frame = jobs_frame(views, feed.cursor, reset=feed.reset)
+        self._queue.allow(getsizeof(frame))
+        self._queue.send(frame)
         for view in views:
             self._queue.expect(view)
         self._reached(feed)
@@ -155,10 +197,15 @@ class Follower:
     def _reached(self, feed: Feed) -> None:
         self._cursor, self._epoch, self._seq = feed.cursor, feed.epoch, feed.seq
         self._queue.barrier()
+        self._behind = self._behind or feed.more
 
     def _go_live(self) -> None:
         if self._missed:
             spawn(self._catch_up())
+            return
+        if self._behind:
+            self._held = None
+            self._fall_behind()
             return
         held, self._held = self._held or [], None
         for frame in held:

@@ -24,6 +24,7 @@ from gateway.revocations import Revocations
 from gateway.session import Resume, Session
 from ringback.connection import AsyncStore
 from ringback.errors import RingbackError, StoreUnavailable, TooManyConnections
+from ringback.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Sockets:
         presence: Presence,
         revocations: Revocations,
         events: Events,
-        origins: list[str],
+        settings: Settings,
     ) -> None:
         self._db = db
         self._hub = hub
@@ -53,7 +54,10 @@ class Sockets:
         self._revocations = revocations
         self._events = events
         self._sessions: dict[str, Session] = {}
-        self.server = Server(origins=origins, on_pong=self._pong, on_gone=self._gone)
+        self.server = Server(
+            origins=settings.origins, handshakes=settings.limit_handshakes,
+            on_pong=self._pong, on_gone=self._gone,
+        )  # fmt: skip
         self.server.on("connect", self._connect)
         for event in events.table():
             self.server.on(event.name, self._acked(event))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
+import structlog
 from aiohttp import web
 
 from gateway import kinds, receipts
@@ -16,13 +17,15 @@ from gateway.models import SeenRequest, StreamQuery
 from gateway.presence import Presence
 from gateway.problems import bad_request
 from gateway.revocations import Revocations
+from gateway.stalled import LOOK_EVERY, WITHIN, Stalled
 from gateway.stream import EVENT_STREAM, HEADERS, Stream
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.keys import is_job_id
 
+log = structlog.get_logger(__name__)
+
 OPEN_WITHIN = 4.0  #: seconds for the store to answer
-LOOK_EVERY = 1.0  #: seconds until a client that left is noticed
 
 
 class Streams:
@@ -94,9 +97,14 @@ class Streams:
     # -- this node
 
     async def look(self) -> None:
-        """Ends the streams whose clients have left, until cancelled."""
+        """Ends the streams whose clients have left or take nothing, until cancelled."""
+        stalled, clock = Stalled[Stream](WITHIN), asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            marks = {each: each.mark for each in self._streams.values() if each.mark}
+            for stream in stalled.look(marks, clock()):
+                log.info("stream.stalled")
+                stream.cut()
             for stream in self._streams.values():
                 if stream.gone:
                     stream.end()

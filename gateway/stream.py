@@ -17,13 +17,13 @@ from gateway.hub import Hub
 from gateway.models import ExpiringEvent
 from gateway.outgoing import EXPIRING
 from gateway.sendqueue import SendQueue
+from gateway.wirebuffer import narrow
 from ringback.connection import AsyncStore
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = 15.0  #: seconds of silence before a comment tells that the stream is alive
-TAKE_WITHIN = 20.0  #: seconds that a reader may take for one piece
-PIECE = 65_536  #: bytes written at once
+PIECE = 16_384  #: bytes written at once
 BACK_AFTER = range(1_000, 3_001)  #: ms; at random, or all clients of a node that died come at once
 PING = b": ping\n\n"
 EVENT_STREAM = "text/event-stream"
@@ -59,6 +59,8 @@ class Stream:
         """Tells what the client lacks, then each event as it comes."""
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(self._request)
+        if self._transport is not None:
+            narrow(self._transport)
         if self._goes_on:
             self._follower.start_with_changes()
         else:
@@ -66,7 +68,7 @@ class Stream:
         self._sign_in.start()
         try:
             await self._write_all(response)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
             self.cut()
         except Exception:  # ours; an answer has begun, so there is no other to give
             log.exception("stream.unforeseen")
@@ -83,6 +85,12 @@ class Stream:
         """Whether the client has closed the connection. (aiohttp tells it to nobody who doesn't
         read or write.)"""
         return self._transport is None or self._transport.is_closing()
+
+    @property
+    def mark(self) -> tuple[int, int] | None:
+        """What changes when the client takes some of what waits for it; None: nothing waits."""
+        buffered = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return (self._queue.taken, buffered) if buffered or not self._queue.empty() else None
 
     def _warn(self, told: ExpiringEvent) -> None:
         self._queue.send(event_frame(EXPIRING, told))
@@ -102,8 +110,7 @@ class Stream:
         await response.write(b"retry: %d\n\n" % secrets.choice(BACK_AFTER))
         while (text := await self._next()) is not None:
             for start in range(0, len(text), PIECE):
-                async with asyncio.timeout(TAKE_WITHIN):
-                    await response.write(text[start : start + PIECE])
+                await response.write(text[start : start + PIECE])
 
     async def _next(self) -> bytes | None:
         """What is to be written; None: this is the end."""

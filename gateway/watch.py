@@ -6,6 +6,8 @@ no cursor either, so that the stock client goes on to recover its own feed by it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.frame import of_user, without_cursor
 from gateway.sendqueue import SendQueue
 
@@ -28,6 +30,15 @@ class Window:
     def allow(self, size: int) -> None:
         """Looking at many jobs is no slowness."""
         self._queue.allow(size)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the feed should rather wait in the store."""
+        return self._queue.enough
+
+    def when_empty(self, then: Callable[[], None]) -> None:
+        """Calls it once, when all that waits was taken."""
+        self._queue.when_empty(then)
 
     def expect(self, view: str) -> None:
         """Proves nothing: it isn't the user who has it."""

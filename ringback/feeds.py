@@ -13,6 +13,7 @@ from ringback.instant import rfc3339
 from ringback.keys import Call, key, partition_of
 
 SNAPSHOT = 50  #: recent jobs that a fresh client gets besides the active ones
+ROOM = 32_768  #: bytes of views in one page of a replay, or one view
 REPLAY = 500  #: changed jobs up to which a returning client gets a replay, not a snapshot
 LOOK = 500  #: jobs that are looked at for one page
 SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from us
@@ -20,12 +21,14 @@ SEQ_DIGITS = 15  #: longest position in a feed; what is longer never came from u
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Views of a user's jobs and the cursor after them; ``reset``: replace all, don't merge."""
+    """Views of a user's jobs and the cursor after them; ``reset``: replace all, don't merge;
+    ``more``: this is a page, and the next one is read from its cursor."""
 
     epoch: str
     seq: int
     views: tuple[bytes, ...]
     reset: bool
+    more: bool = False
 
     @property
     def cursor(self) -> str:
@@ -34,7 +37,8 @@ class Feed:
 
 
 def read(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
-    """What a client needs that has everything up to the cursor ``since``.
+    """What a client needs that has everything up to the cursor ``since``: the changed jobs, oldest
+    change first, in pages of 32 KiB.
 
     Without one, or where it is from a lost store or too far back: active jobs and the 50 most
     recent ones, ``reset``. Bounded work however long the client was gone.
@@ -42,7 +46,7 @@ def read(user: str, since: str | None = None) -> Generator[Call, Any, Feed]:
     epoch, position = _split(since or "")
     if position is not None:
         reply = yield _feed_call(user, position, REPLAY)
-        if reply[0] == b"feed" and reply[1].decode() == epoch:
+        if reply[0] != b"reset" and reply[1].decode() == epoch:
             return _feed(reply, reset=False)
     return _feed((yield _feed_call(user, -1, SNAPSHOT)), reset=True)
 
@@ -128,7 +132,7 @@ def _feed_call(user: str, since: int, limit: int) -> Call:
     return Call(
         "feed",
         (*feed_keys(user), key(partition, "epoch")),
-        (secrets.token_hex(4), since, limit, key(partition, "job", "")),
+        (secrets.token_hex(4), since, limit, key(partition, "job", ""), ROOM),
     )
 
 
@@ -143,4 +147,4 @@ def feed_keys(user: str) -> tuple[str, str, str]:
 
 
 def _feed(reply: Sequence[Any], *, reset: bool) -> Feed:
-    return Feed(reply[1].decode(), reply[2], tuple(reply[3:]), reset)
+    return Feed(reply[1].decode(), reply[2], tuple(reply[3:]), reset, more=reply[0] == b"part")

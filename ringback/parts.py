@@ -11,6 +11,7 @@ import uvloop
 from aiohttp import web
 
 from gateway.app import DRAIN, make_app
+from gateway.patience import patient
 from ringback import floor, signals
 from ringback.errors import SettingsError
 from ringback.settings import LOOPBACK, Settings
@@ -20,6 +21,7 @@ from tasks.supervisor import supervise
 log = structlog.get_logger(__name__)
 
 OPEN_DOOR = "RINGBACK_DEV is on and RINGBACK_HOST is {host}: whoever reaches it signs in as anybody"
+KEEP_IDLE = 75.0  #: seconds; nginx keeps them for 60
 CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 
 
@@ -55,8 +57,9 @@ async def _serve(settings: Settings) -> None:
         log.warning("gateway.dev_sign_in", reason=OPEN_DOOR.format(host=settings.host))
     log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
     try:
-        await _asked_to_stop()
-        await app[DRAIN].run()
+        async with patient(runner):
+            await _asked_to_stop()
+            await app[DRAIN].run()
     finally:
         await runner.cleanup()
     log.info("gateway.stopped")
@@ -64,8 +67,9 @@ async def _serve(settings: Settings) -> None:
 
 def serving() -> dict[str, Any]:
     """How HTTP is served: without a log of each request, which would tell who asked for what, and
-    without unpacking bodies, which could be bombs."""
-    return {"access_log": None, "auto_decompress": False}
+    without unpacking bodies, which could be bombs; idle connections are kept longer than a proxy
+    keeps them, or it would send requests into closed ones."""
+    return {"access_log": None, "auto_decompress": False, "keepalive_timeout": KEEP_IDLE}
 
 
 async def _catch(settings: Settings, port: int) -> None:

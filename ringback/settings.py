@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".ringback")
     max_upload: int = Field(1 << 30, ge=1, description="bytes of one uploaded file")
     limit_connections: int = Field(200, ge=1, description="connections of one user, on all nodes")
+    limit_handshakes: int = Field(
+        2_000, ge=1, description="connections of one node that haven't signed in yet"
+    )
     limit_submits: int = Field(600, ge=1, le=60_000, description="of one user in a minute")
     limit_events: int = Field(1_200, ge=1, le=60_000, description="of one user in a minute")
     fetch_private: bool = Field(

@@ -52,6 +52,16 @@ class Client:
             self._news.clear()
             await self._news.wait()
 
+    def deafen(self, buffer: int) -> None:
+        """Takes nothing any more but ``buffer`` bytes, which the operating system takes for it."""
+        assert self._wire is not None
+        self._wire.deafen(buffer)
+
+    def pong(self) -> None:
+        """Says that it heard a ping, whether it did or not."""
+        assert self._wire is not None
+        self._wire.send(PONG)
+
     def leave(self) -> None:
         """Closes the connection."""
         if self._wire is not None:

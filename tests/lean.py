@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,12 @@ class Wire(asyncio.Protocol):
     def close(self) -> None:
         """Ends it without a word, as when a network breaks."""
         self._transport.abort()
+
+    def deafen(self, buffer: int) -> None:
+        """Takes nothing any more but ``buffer`` bytes, which the operating system takes for it."""
+        wire = self._transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self._transport.pause_reading()
 
     def send(self, text: str) -> None:
         """One text message, masked with zeros."""

@@ -15,19 +15,19 @@ from tests.wire import gateway
 
 
 def test_a_client_that_stands_still_is_found_within_ten_seconds() -> None:
-    stalled = Stalled()
+    stalled = Stalled[str](WITHIN)
     found = [second for second in range(12) if stalled.look({"a": (1, 500)}, second)]
     assert found[0] == WITHIN < 10
 
 
 @pytest.mark.parametrize("mark", [lambda s: (s, 500), lambda s: (1, 500 - s)])
 def test_a_slow_client_is_left_alone(mark: Callable[[int], object]) -> None:
-    stalled = Stalled()
+    stalled = Stalled[str](WITHIN)
     assert not any(stalled.look({"a": mark(second)}, second) for second in range(60))
 
 
 def test_a_client_for_which_nothing_waits_cant_stall() -> None:
-    stalled = Stalled()
+    stalled = Stalled[str](WITHIN)
     for second in range(0, 60, 5):
         assert stalled.look({"a": 1}, second) == []
         assert stalled.look({}, second + 1) == []
@@ -36,7 +36,7 @@ def test_a_client_for_which_nothing_waits_cant_stall() -> None:
 async def test_a_socket_that_takes_nothing_is_cut(
     shared_valkey: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.stalled.WITHIN", 0.2)
+    monkeypatch.setattr("gateway.engine.WITHIN", 0.2)
     monkeypatch.setattr(engine, "LOOK_EVERY", 0.05)
     async with gateway(shared_valkey.url, tmp_path) as node:
         polling = await node.polling()

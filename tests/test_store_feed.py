@@ -198,6 +198,22 @@ def test_a_return_gets_each_changed_job_once_in_the_order_of_the_last_change(db:
     assert db.do(feeds.read("ann", feed.cursor)).views == ()
 
 
+def test_a_return_is_told_in_pages_and_goes_on_from_the_end_of_each(
+    db: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = db.do(feeds.read("ann")).cursor
+    jobs = [submitted(db) for _ in range(7)]
+    monkeypatch.setattr(feeds, "ROOM", 3 * len(view_json(jobs[0])) + 10)
+    pages = [db.do(feeds.read("ann", cursor))]
+    while pages[-1].more:
+        pages.append(db.do(feeds.read("ann", pages[-1].cursor)))
+    assert [len(page.views) for page in pages] == [3, 3, 1]
+    assert [name for page in pages for name in ids(page)] == [job.id for job in jobs]
+    assert db.do(feeds.read("ann", pages[-1].cursor)).views == ()
+    monkeypatch.setattr(feeds, "ROOM", 1)
+    assert len(db.do(feeds.read("ann", cursor)).views) == 1, "a page is never empty"
+
+
 def test_a_return_after_too_many_changes_gets_a_reset_of_bounded_size(
     db: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

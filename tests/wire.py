@@ -17,6 +17,7 @@ from yarl import URL
 
 from gateway.app import make_app
 from gateway.auth import Tokens
+from gateway.patience import patient
 from ringback.job import Owner
 from ringback.parts import serving
 from ringback.settings import Settings
@@ -186,5 +187,5 @@ async def gateway(store_url: str, data_dir: Path, **settings: Any) -> AsyncItera
     app = make_app(whole)
     server = TestServer(app)
     await server.start_server(**serving())
-    async with server, aiohttp.ClientSession() as http:
+    async with server, patient(server.runner), aiohttp.ClientSession() as http:
         yield Node(whole, http, server.make_url("/"), app)
