@@ -42,7 +42,8 @@ _MOMENT = "must be a moment with its zone, such as 2026-01-31T09:30:00Z"
 def decode(model: type[M], data: Any, whole: str = "body") -> M:
     """``data`` as the model; raises a 400 Problem. ``whole``: how ``data`` itself is called."""
     if not isinstance(data, dict):
-        raise bad_request(whole, data, f"must be {_AN_OBJECT.get(whole, 'an object')}")
+        fields = ", ".join(_known(model))
+        raise bad_request(whole, data, f"must be {_AN_OBJECT.get(whole, 'an object')} of: {fields}")
     try:
         return model.model_validate(data)
     except ValidationError as error:

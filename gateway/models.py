@@ -100,6 +100,7 @@ StateName = Literal[
     "queued", "running", "retrying", "cancelling", "succeeded", "partial", "failed", "cancelled"
 ]
 Scope = Literal["all", "failed"]
+SCOPES = 'must be "all" or "failed"'
 
 # -- the view
 
@@ -295,7 +296,7 @@ class SubmitRequest(Request):
 class RetryRequest(Request):
     """``failed``: only the items that failed."""
 
-    scope: Scope = "all"
+    scope: Annotated[Scope, Fix(SCOPES)] = "all"
 
 
 class JobsQuery(Query):
@@ -451,7 +452,7 @@ class RetryEvent(Request):
     """Does an ended job again."""
 
     id: JobId
-    scope: Annotated[Scope, Fix('must be "all" or "failed"')] = "all"
+    scope: Annotated[Scope, Fix(SCOPES)] = "all"
 
 
 class SeenEvent(Request):
