@@ -14,7 +14,7 @@ import pytest
 
 from gateway.auth import ALGORITHM
 from tests.e2e.client import Client, rest
-from tests.e2e.look import ended, notice_of
+from tests.e2e.look import notice_of
 from tests.rig import Rig, until
 
 Tab = Callable[[], Client]
@@ -159,14 +159,13 @@ def test_a_socket_ends_with_its_token(rig: Rig, tab: Tab) -> None:
 
 def test_a_client_with_explicit_receipts_proves_only_what_it_says(rig: Rig, tab: Tab) -> None:
     user = rig.token("explicit")
+    tool = tab().open(rig.url, user, auth={"receipts": "seen"})
+    tool.snapshot()
     shown, hidden = (
         rest("POST", f"{rig.url}/api/v1/jobs", user, {"type": "test.count", "params": {"to": to}})
         for to in (1, 2)
     )
-    ended(rig, shown.json["id"]), ended(rig, hidden.json["id"])
-    tool = tab().open(rig.url, user, auth={"receipts": "seen"})
-    views = {view["id"]: view for view in tool.snapshot()[0]["jobs"]}
-    seen = views[shown.json["id"]]
+    seen = tool.sees_state(shown.json["id"])
     assert tool.emit("seen", {"id": seen["id"], "version": seen["version"]})["ok"]
     assert notice_of(rig, shown.json["id"]).state == "skipped"
     assert notice_of(rig, hidden.json["id"]).state == "sent"
