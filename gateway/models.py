@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -55,9 +55,18 @@ def _name(text: str) -> str:
 
 
 def _dated(value: Any) -> Any:
-    if isinstance(value, str) and not DATED.match(value):
+    if not isinstance(value, str) or not DATED.match(value):
         raise ValueError("must be a moment with its zone, such as 2026-01-31T09:30:00Z")
     return value
+
+
+def _countable(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("needs its zone, as in 2026-01-31T09:30:00Z")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the first or the last day of the calendar, in a zone far away
+        raise ValueError("must be a moment of the years 1 to 9999 in UTC") from None
 
 
 def _job_id(text: str) -> str:
@@ -84,8 +93,11 @@ TypeName = Annotated[
     str, AfterValidator(_name), Fix("must be the name of a job type (GET /api/v1/types)"),
     Field(examples=["csv.import"], json_schema_extra={"pattern": f"^{NAME.pattern}$"}),
 ]  # fmt: skip
-#: A moment as text: pydantic alone takes numbers, too.
-Since = Annotated[datetime, BeforeValidator(_dated)]
+#: A moment as text, with its zone: pydantic alone takes numbers, too.
+Since = Annotated[
+    datetime, BeforeValidator(_dated), AfterValidator(_countable),
+    Field(strict=False, examples=["2026-01-31T09:30:00Z"]),
+]  # fmt: skip
 UserId = Annotated[
     str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
     Fix("must be a user's id"),

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from gateway import kinds
 from gateway.kinds import Kind
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 BODY_LIMIT = 65_536  #: bytes of a JSON body; uploads have their own limit
 RETRY_AFTER = 2  #: seconds
 SHOWN = 200  #: characters of a wrong value
+#: What reading a form raises where the body is none: other bytes, parts, headers or a charset.
+NO_FORM = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
 
 
 class Problem(RingbackError):

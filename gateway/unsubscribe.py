@@ -15,6 +15,7 @@ from importlib.resources import files
 from aiohttp import web
 from jinja2 import Environment, StrictUndefined, Template
 
+from gateway.problems import NO_FORM
 from ringback import catalog, choose, preferences
 from ringback.connection import AsyncStore
 from ringback.errors import StoreUnavailable, UnknownJobType
@@ -51,8 +52,7 @@ class Unsubscribe:
         subscription = self._links.read(request.match_info["token"])
         if subscription is None:
             return self._page("lost", 404)
-        form = await request.post()
-        undo = form.get("action") == "resubscribe"
+        undo = await _action(request) == "resubscribe"
         edit = choose.resubscribed if undo else choose.unsubscribed
         try:
             await self._db.do(choose.change(subscription.user, edit(subscription.job_type)))
@@ -100,3 +100,11 @@ class Unsubscribe:
             "X-Robots-Tag": "noindex",
             "Cache-Control": "no-store",
         }
+
+
+async def _action(request: web.Request) -> object:
+    """What the form asks for; None where the body is none that can be read, or has too much."""
+    try:
+        return (await request.post()).get("action")
+    except (*NO_FORM, web.HTTPRequestEntityTooLarge):
+        return None

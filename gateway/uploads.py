@@ -14,7 +14,7 @@ from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from gateway import kinds
 from gateway.endpoint import Asked, Endpoint, json
 from gateway.models import FileView, UploadQuery
-from gateway.problems import Problem, bad_request
+from gateway.problems import NO_FORM, Problem, bad_request
 from ringback import files
 from ringback.connection import AsyncStore
 from ringback.files import File
@@ -105,7 +105,7 @@ async def _source(request: web.Request) -> tuple[str, AsyncIterator[bytes]]:
         async for part in reader:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 return _name(part.filename), _part(reader, part)
-    except ValueError:
+    except NO_FORM:
         raise _cut_short() from None
     raise bad_request("file", None, "is missing: send the file as the form's part `file`")
 
@@ -115,12 +115,13 @@ async def _part(reader: MultipartReader, part: BodyPartReader) -> AsyncIterator[
         while chunk := await part.read_chunk(CHUNK):
             yield chunk
         await reader.next()  # raises where the closing boundary is missing: half a file
-    except ValueError:
+    except NO_FORM:
         raise _cut_short() from None
 
 
 def _cut_short() -> Problem:
-    return bad_request("body", None, "isn't a whole multipart form; send the file again")
+    told = "isn't a multipart form that can be read whole; send the file again, by a plain name"
+    return bad_request("body", None, told)
 
 
 def _name(name: str | None) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.models import Answer, JobView, Moment, Query, Request, TypeName
+from gateway.models import Answer, JobView, Moment, Query, Request, Since, TypeName
 from ringback.delivery import Delivery, State
 from ringback.instant import Instant
 from ringback.webhook import Webhook, parts_of
@@ -62,7 +61,7 @@ class ReplayRequest(Request):
 class ReplaySince(Request):
     """Sends the dead letters since a moment again; with ``delivered``, the others too."""
 
-    since: Annotated[str, Field(description="RFC 3339", examples=["2026-01-31T09:30:00Z"])]
+    since: Annotated[Since, Field(description="RFC 3339")]
     delivered: bool = False
     reason: Reason = ""
 
@@ -190,15 +189,6 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
         created_at=str(delivery.created_at), next_at=_moment(delivery.next_at),
         settled_at=_moment(delivery.settled_at),
     )  # fmt: skip
-
-
-def ms_of(text: str) -> int | None:
-    """A moment as ms since 1970; None for what is none, or has no zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if moment.tzinfo is None else round(moment.timestamp() * 1000)
 
 
 def _moment(moment: Instant | None) -> str | None:

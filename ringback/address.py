@@ -7,6 +7,7 @@ names may lead elsewhere by then: there the gate is the socket itself (``ringbac
 from __future__ import annotations
 
 import asyncio
+import re
 
 from aiohttp.abc import AbstractResolver
 from yarl import URL
@@ -17,6 +18,8 @@ from ringback.guard import is_public
 LONGEST = 2_000  #: characters
 LOOKUP_WITHIN = 5.0  #: seconds
 PRIVILEGED = 1024  #: ports below it are other services', but for https's own
+#: None, or plain digits at the end of the authority: what else `int` takes, others don't.
+PORT = re.compile(r"^[^:]*(:[1-9][0-9]*)?([?#].*)?$")
 EXAMPLE = "https://example.com/ringback"
 
 
@@ -29,15 +32,17 @@ def parse(text: str, *, private: bool) -> URL:
         raise BadAddress("must have no spaces or control characters")
     try:
         url, schemes = URL(text), ("https", "http") if private else ("https",)
-        port = url.port
-    except ValueError:
+        host, port = url.host, url.port  # both are read now only
+    except ValueError:  # UnicodeError, too: an IDNA name that is none
         raise BadAddress(f"must be an address such as {EXAMPLE}") from None
-    if url.scheme not in schemes or not url.host:
+    if url.scheme not in schemes or not host:
         raise BadAddress(f"must start with https:// and a host, as in {EXAMPLE}")
     if url.user is not None or url.password is not None:
         raise BadAddress("must have no user or password before the host; the signature proves us")
     if url.raw_fragment:
         raise BadAddress("must have no fragment (#…): it would never be sent")
+    if not PORT.search(text.split("/")[2].rpartition("]")[2]):
+        raise BadAddress("must have a port of digits alone, as in https://example.com:8443/")
     if not private and port != 443 and (port or 0) < PRIVILEGED:
         raise BadAddress(f"must have the port 443, or one from {PRIVILEGED} on")
     return url

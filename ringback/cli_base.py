@@ -64,7 +64,8 @@ def moment(text: str) -> int:
         return round((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         told = "must be like 90m, 24h or 7d, or a date like 2026-01-31"
         raise RingbackError(f"--since {text!r}: {told}") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round(at.timestamp() * 1000)

@@ -86,6 +86,9 @@ class Resolver(AbstractResolver):
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Any]:
-    return socket.getaddrinfo(
-        host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-    )  # fmt: skip
+    try:
+        return socket.getaddrinfo(
+            host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )  # fmt: skip
+    except UnicodeError:  # a name that DNS has no room for, as of an empty or endless label
+        raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None

@@ -137,6 +137,8 @@ async def test_a_list_is_filtered_and_leads_to_its_next_page(node: Node, db: Sto
         ("state=done", "state.0", "must be one of 'queued'"),
         ("since=yesterday", "since", "must be a moment with its zone"),
         ("since=2026-01-31T09:30:00", "since", "needs its zone"),
+        ("since=9999-12-31T23:59:59-14:00", "since", "must be a moment of the years 1 to 9999"),
+        ("since=0001-01-01T00:00:00%2B14:00", "since", "must be a moment of the years 1 to 9999"),
         ("type=a%20b", "type", "must be the name of a job type"),
         ("sort=asc", "sort", "is unknown; known: limit, before, state"),
         ("text=", "text", "must have at least 1 characters"),

@@ -169,6 +169,28 @@ async def test_a_form_in_parts_unsubscribes_too(node: Node, db: Store) -> None:
     assert (choice(db), choice(db, job_type="links.check")) == ("never", "never")
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, b"\xff"),
+        (FORM, b"action=resubscribe&x=\xff"),
+        (FORM, b"x" * 70_000),
+        (f"{FORM}; charset=klingon", b"a=b"),
+        ("multipart/form-data", b"--x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nno header\x00\r\n\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"nothing of the kind"),
+        ("application/json", b"{"),
+    ],
+)
+async def test_a_body_that_is_no_form_unsubscribes_all_the_same(
+    node: Node, db: Store, kind: str, body: bytes
+) -> None:
+    answer = await node.ask("POST", link(node), body, Content_Type=kind)
+    assert (answer.status, answer.headers["Content-Type"][:9]) == (200, "text/html")
+    assert choice(db) == "never"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 async def test_scanners_that_follow_the_link_change_nothing(
     node: Node, db: Store, method: str

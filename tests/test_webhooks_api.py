@@ -82,6 +82,7 @@ async def test_a_webhook_is_changed_tested_and_removed(node: Node) -> None:
     ("body", "status", "field", "told"),
     [
         ({}, 400, "url", "is missing"),
+        ({"url": "https://xn--/"}, 400, "url", "must be an address such as"),
         ({"url": "example.com"}, 400, "url", "must start with https://"),
         ({"url": "http://ann:b@127.0.0.1/"}, 400, "url", "no user or password"),
         ({**HERE, "types": ["csv.imprt"]}, 422, "type", "Known job types: csv.import"),
@@ -169,7 +170,8 @@ async def test_an_operator_replays_one_delivery_or_all_dead_letters_since_a_mome
     entry = db.do(audit.entries(10))[1]
     assert (entry.who, entry.why) == ("op", "their outage")
     assert "1 deliveries since 2020" in entry.what
-    for moment in ("yesterday", "2026-01-31T09:30:00"):
+    edges = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00")
+    for moment in ("yesterday", "2026-01-31T09:30:00", 1_800_000_000, *edges):
         wrong = {"since": moment}
         status, problem = await ask(node, "POST", f"{APPS}/{known.id}/replay", wrong, "op")
         assert (status, problem["errors"][0]["field"]) == (400, "since")
