@@ -250,12 +250,17 @@ def _texts(path: Path, encoding: str, name: str, sure: bool) -> Iterator[str]:
 
 
 def _misfit(name: str, error: UnicodeDecodeError, good: bytes) -> InputError:
-    bad = error.object[error.start : error.start + 4].hex(" ")
+    bad = error.object[error.start : error.start + 4]
     before = shown(good[-30:].decode(error.encoding, "ignore"))
+    where = f" after “{before}”" if before else ""
+    told = (
+        f"byte {bad.hex()}{where} doesn't"
+        if len(bad) == 1
+        else f"bytes {bad.hex(' ')}{where} don't"
+    )
     return unusable(
         name,
-        f"{shown(name)} is {error.encoding.upper()} text, but the bytes {bad} after “{before}” "
-        "don't belong to it",
+        f"{shown(name)} is {error.encoding.upper()} text, but the {told} belong to it",
         "Save it as CSV (UTF-8) in the program it comes from and upload it again",
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -53,6 +54,8 @@ LONGEST_WAIT = 30.0  #: seconds that a site may ask us to wait
 PATIENCE = 10  #: failures of a host in a row, after which its further links aren't tried
 HEADER_SIZE = 1 << 16  #: bytes of one header; some sites' security policies pass the usual 8 KiB
 
+#: It looks like a scheme, and isn't one.
+_HOST_AND_PORT = re.compile(r"\s*(?!tel:|sms:)[\w.-]+:\d{1,5}(?:[/?#]|\s*$)", re.IGNORECASE)
 _BUSY = (429, 502, 503, 504)
 _REDIRECT = (301, 302, 303, 307, 308)
 
@@ -61,11 +64,13 @@ def web_address(text: str) -> URL:
     """The address. Raises Unfit for what isn't one, and for schemes other than http and https."""
     try:
         url = URL(text.strip())
+        host = url.host or ""  # decoded only when it is asked for: "xn--" fails here
+        host.encode("idna")  # as the look-up will, which takes no "a..b"
     except ValueError:
         raise Unfit(BAD_ADDRESS, "not a valid address") from None
-    if url.scheme and url.scheme not in ("http", "https"):
+    if url.scheme and url.scheme not in ("http", "https") and not _HOST_AND_PORT.match(text):
         raise Unfit(NOT_WEB, "not a web address")
-    if not url.host:
+    if not host:
         raise Unfit(BAD_ADDRESS, "no http:// or https:// and site at its beginning")
     return url
 

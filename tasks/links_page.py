@@ -37,7 +37,6 @@ _HTML = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _CHARSET_WITHIN = 1024  # https://html.spec.whatwg.org/multipage/semantics.html#charset
 _BREAKS = re.compile(r"[\t\n\r]")  # in addresses of pages they don't count
-_HOST_AND_PORT = re.compile(r"[\w.-]+:\d{1,5}(?:[/?#]|$)")  # it looks like a scheme, and isn't one
 _TELL_OWNER = "If the page doesn't open in a browser either, its owner has to mend it."
 #: What only the user can mend, with what to do about it; all else is worth another try.
 _HOPELESS = {
@@ -63,18 +62,12 @@ def page_address(text: str) -> URL:
     try:
         return web_address(text)
     except Unfit as unfit:
-        raise _page_error(text, unfit, "url") from None
+        raise _page_error(text, unfit) from None
 
 
 def listed(urls: Sequence[str]) -> list[PageLink]:
-    """The links of a list, each once, as they were given. Raises InputError for what can't be an
-    address; ``mailto:`` and the like are links, if none that can be checked."""
-    for url in urls:
-        try:
-            web_address(url)
-        except Unfit as unfit:
-            if unfit.problem is not NOT_WEB or _HOST_AND_PORT.match(url):
-                raise _page_error(url, unfit, "urls") from None
+    """The links of a list, each once, as they were given: what can't be an address is told as
+    broken, as on a page, and keeps no other from being checked."""
     return _distinct(PageLink(shown(url, ADDRESS_LENGTH)) for url in urls)
 
 
@@ -89,7 +82,7 @@ async def read_page(fetcher: Fetcher, url: URL) -> list[PageLink]:
             _accept(response, url)
             links = _found(await _text(response, url), response.url)
     except Unfit as unfit:
-        raise _page_error(str(url), unfit, "url") from unfit
+        raise _page_error(str(url), unfit) from unfit
     if len(links) > LINKS:
         raise _unusable(
             url, "too_many_links", f"{_named(url)} has {len(links):,} links, more than {LINKS:,}",
@@ -191,7 +184,7 @@ def _target(url: str) -> str:
 # -- words
 
 
-def _page_error(text: str, unfit: Unfit, field: str) -> JobError:
+def _page_error(text: str, unfit: Unfit) -> JobError:
     action = _HOPELESS.get(unfit.problem)
     if action is None:
         return ExternalError(
@@ -201,7 +194,7 @@ def _page_error(text: str, unfit: Unfit, field: str) -> JobError:
         )
     reason = f"“{shown(text)}” can't be checked: {unfit.detail}."
     code = unfit.problem.code
-    return InputError(reason, code=code, action=action, field=field, value=text)
+    return InputError(reason, code=code, action=action, field="url", value=text)
 
 
 def _unusable(url: URL, code: str, message: str, action: str) -> InputError:

@@ -269,3 +269,9 @@ def test_whatever_python_writes_is_read_back_equal(
         writer.writerows([["id", "name", "note"], *rows])
     source = CsvFile(path, path.name, encoding, delimiter, ("id",), ("id",))
     assert [values for _, values in source.records()] == rows
+
+
+def test_a_byte_too_many_is_told_with_what_lies_before_it_if_anything(tmp_path: Path) -> None:
+    assert "the byte 0a doesn't belong to it" in refused(tmp_path, b"\xff\xfe\n\0\n").message
+    text = b"\xff\xfe" + "id".encode("utf-16-le") + b"\n"
+    assert "the byte 0a after “id” doesn't belong to it" in refused(tmp_path, text).message

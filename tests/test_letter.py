@@ -233,8 +233,19 @@ def test_a_job_cancelled_while_waiting_says_so() -> None:
     assert "Cancelled before it started." in text(letter(view("cancelled", result=result)))
 
 
+def test_checked_links_are_fine_or_broken() -> None:
+    progress = {"done": 2, "total": 2, "unit": "links", "rate": None, "eta": None}
+    job = view("partial", type="links.check", succeeded=1, failed=1, progress=progress)
+    assert "1 link was fine and 1 was broken" in text(letter(job))
+
+
+def test_what_failed_is_told_in_whole_words() -> None:
+    body = text(letter(view("partial", type="other", succeeded=1, failed=1)))
+    assert "1 row was done and 1 failed" in body
+
+
 def test_an_unknown_job_type_is_told_in_general_words() -> None:
-    message = letter(view("partial", type="links.check", title="Check", succeeded=2, failed=1))
+    message = letter(view("partial", type="other", title="Check", succeeded=2, failed=1))
     assert message["Subject"] == "Check: 2 done, 1 failed"
 
 

@@ -76,6 +76,22 @@ def test_a_list_of_addresses_is_checked_each_once(site: Site) -> None:
     assert outcome.view["result"] == {"summary": "2 links checked: all fine", "links": []}
 
 
+NO_ADDRESSES = ("http://xn--/", "http://[::1", "http://127.0.0.1:99999/", "http://a..b/")
+
+
+def test_what_is_no_address_fails_by_itself_in_a_list(site: Site) -> None:
+    outcome = checked(urls=[site.url("/fine"), *NO_ADDRESSES, "", site.url("/no-head")])
+    assert (outcome.state, outcome.attempts) == ("partial", 1)
+    assert outcome.view["counts"] == {"succeeded": 2, "failed": 5, "skipped": 0}
+    assert [problem.code for problem in outcome.problems] == ["bad_address"]
+
+
+def test_what_is_no_address_fails_by_itself_on_a_page(site: Site) -> None:
+    outcome = checked(url=page(site, "/fine", *NO_ADDRESSES, "/no-head"))
+    assert (outcome.state, outcome.attempts) == ("partial", 1)
+    assert outcome.view["counts"] == {"succeeded": 2, "failed": 4, "skipped": 0}
+
+
 @pytest.mark.parametrize(
     ("paths", "state", "summary"),
     [

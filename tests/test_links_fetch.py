@@ -193,7 +193,11 @@ def test_retry_after_is_seconds_or_a_date(told: str, seconds: float | None) -> N
     [
         ("example.com", "bad_address"), ("/page", "bad_address"), ("http://", "bad_address"),
         ("http://h:99999/", "bad_address"), ("http://[bad", "bad_address"), ("", "bad_address"),
-        ("mailto:a@b.c", "not_web"), ("javascript:void(0)", "not_web"), ("tel:123", "not_web"),
+        ("http://[::1", "bad_address"), ("http://xn--/", "bad_address"),
+        ("http://xn--a/", "bad_address"), ("http://a..b/", "bad_address"),
+        (f"http://{'a' * 64}.example/", "bad_address"), ("localhost:8000/x", "bad_address"),
+        ("mailto:a@b.c", "not_web"), ("tel:112", "not_web"),
+        ("javascript:void(0)", "not_web"), ("tel:123", "not_web"),
     ],
 )  # fmt: skip
 def test_what_is_no_web_address_is_told(text: str, code: str) -> None:
