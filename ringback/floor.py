@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
-from ringback.connection import Store
+from ringback.connection import AsyncStore, passing
 from ringback.errors import SettingsError, StoreUnavailable
 from ringback.keys import Call, plain
+from ringback.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 VALKEY, REDIS = (8, 0), (7, 2)
-PATIENCE = 60.0  #: seconds that a part waits for the store when it starts
+LOOK_EVERY = 0.5  #: seconds between two looks for a store that doesn't answer
+NO_DATABASE = "DB index is out of range"  #: redis-py takes it for a lost connection
+SAY_EVERY = 10.0  #: seconds between two warnings of it
 
 NO_AOF = (
     "The store keeps no append-only file: jobs and notices that were accepted are lost if it "
@@ -33,19 +38,27 @@ EVICTS = (
 )
 
 
-def check(url: str) -> None:
-    """Raises SettingsError for a server that is too old or doesn't answer; logs a warning for one
-    that may lose what it has accepted."""
-    store = Store(url)
-    try:
-        facts = _facts(store)
-    except StoreUnavailable as error:
-        raise SettingsError(f"RINGBACK_STORE_URL={_shown(url)}: {error}") from None
-    finally:
-        store.close()
+async def check(settings: Settings) -> None:
+    """Returns once the store answers and is good; waits for it as long as that takes, and warns
+    meanwhile. Raises SettingsError for a server that is too old or refuses us, which no waiting
+    mends; logs a warning for one that may lose what it has accepted."""
+    facts = await _facts(settings.store)
     check_version(facts)
     for warning in warnings(facts):
         log.warning("store.risk", reason=warning)
+    await _check_broker(settings)
+
+
+async def _check_broker(settings: Settings) -> None:
+    name = "RINGBACK_BROKER_URL"
+    if not settings.broker_url:
+        name += " (unset: the store's next database)"
+    broker = AsyncStore(settings.broker)
+    try:
+        with suppress(StoreUnavailable):  # doorbells may be lost, and nothing else depends on it
+            await _asked(name, settings.broker, broker, "PING")
+    finally:
+        await broker.close()
 
 
 def check_version(facts: Mapping[str, str]) -> None:
@@ -71,15 +84,66 @@ def warnings(facts: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _facts(store: Store) -> dict[str, str]:
-    facts = store.do(_ask("INFO", "server", "persistence", "memory"), PATIENCE)
-    with suppress(ResponseError):  # managed servers don't tell their configuration
-        facts |= store.do(_ask("CONFIG", "GET", "appendfsync"))
+async def _facts(url: str) -> dict[str, str]:
+    store = AsyncStore(url)
+    try:
+        facts = _read(await _patiently(url, store, "INFO", "server", "persistence", "memory"))
+        with suppress(RedisError, StoreUnavailable):  # managed servers don't tell
+            facts |= _read(await store.do(_ask("CONFIG", "GET", "appendfsync")))
+    finally:
+        await store.close()
     return facts
 
 
-def _ask(*command: str) -> Generator[Call, Any, dict[str, str]]:
-    answer = yield plain(*command)
+async def _patiently(url: str, store: AsyncStore, *command: str) -> Any:
+    said = float("-inf")
+    while True:
+        try:
+            return await _asked("RINGBACK_STORE_URL", url, store, *command)
+        except StoreUnavailable as error:
+            if time.monotonic() - said >= SAY_EVERY:
+                said = time.monotonic()
+                log.warning("store.waits", store=_shown(url), reason=str(error))
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _asked(setting: str, url: str, store: AsyncStore, *command: str) -> Any:
+    """The server's answer. Raises StoreUnavailable while there is none, and SettingsError where
+    it doesn't want us."""
+    try:
+        return await store.do(_ask(*command))
+    except (ResponseError, StoreUnavailable) as error:
+        cause = error.__cause__ or error
+        if _final(cause):
+            raise _refused(setting, url, cause) from None
+        raise
+
+
+def _final(error: BaseException) -> bool:
+    """Whether no waiting mends it: a wrong password, a right or a database that we lack."""
+    if isinstance(error, ResponseError):
+        return not passing(error)
+    return isinstance(error, AuthenticationError | AuthorizationError) or NO_DATABASE in str(error)
+
+
+def _refused(setting: str, url: str, error: BaseException) -> SettingsError:
+    if isinstance(error, AuthenticationError):
+        why = "the server doesn't take this user and password, or wants one"
+        fix = "Give what the server knows, and none where it has none"
+    elif NO_DATABASE in str(error):
+        why = "the server has no such database"
+        fix = "Choose another, or raise its `databases`"
+    else:
+        why = f"the server refuses us ({str(error).rstrip('.')})"
+        fix = "Give a user who may run all commands on all keys"
+    return SettingsError(f"{setting}={_shown(url)}: {why}. {fix}.")
+
+
+def _ask(*command: str) -> Generator[Call, Any, Any]:
+    return (yield plain(*command))
+
+
+def _read(answer: Mapping[Any, Any]) -> dict[str, str]:
     return {_text(name): _text(value) for name, value in answer.items()}
 
 
@@ -88,5 +152,6 @@ def _text(value: object) -> str:
 
 
 def _shown(url: str) -> str:
+    """Without user and password, nor a query, which may hold them, too."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

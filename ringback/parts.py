@@ -22,18 +22,18 @@ log = structlog.get_logger(__name__)
 
 OPEN_DOOR = "RINGBACK_DEV is on and RINGBACK_HOST is {host}: whoever reaches it signs in as anybody"
 KEEP_IDLE = 75.0  #: seconds; nginx keeps them for 60
+FIRST_LOOK = 1.0  #: seconds that the store has to answer; then we listen, and say 503
 CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 
 
 def run_gateway(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
-    floor.check(settings.store)
     uvloop.run(_serve(settings))
 
 
 def run_supervisor(settings: Settings) -> None:
     """Supervises until SIGTERM or SIGINT."""
-    floor.check(settings.store)
+    asyncio.run(floor.check(settings))
     signals.block()
     supervise(settings, signals.wait_for)
 
@@ -45,6 +45,10 @@ def run_inbox(settings: Settings, port: int) -> None:
 
 async def _serve(settings: Settings) -> None:
     app = make_app(settings)
+    looking = asyncio.ensure_future(floor.check(settings))
+    await asyncio.wait({looking}, timeout=FIRST_LOOK)
+    if looking.done():
+        looking.result()  # refused: we don't even listen
     runner = web.AppRunner(app, shutdown_timeout=CLOSE_WITHIN, **serving())
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=2048)
@@ -58,9 +62,10 @@ async def _serve(settings: Settings) -> None:
     log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
     try:
         async with patient(runner):
-            await _asked_to_stop()
+            await _asked_to_stop_after(looking)
             await app[DRAIN].run()
     finally:
+        looking.cancel()
         await runner.cleanup()
     log.info("gateway.stopped")
 
@@ -76,6 +81,15 @@ async def _catch(settings: Settings, port: int) -> None:
     async with Inbox(settings.data_dir / "inbox", port):
         log.info("inbox.ready", port=port)
         await _asked_to_stop()
+
+
+async def _asked_to_stop_after(looking: asyncio.Future[None]) -> None:
+    """As ``_asked_to_stop``. Raises what the look at the store finds, should it end badly first."""
+    asked = asyncio.ensure_future(_asked_to_stop())
+    await asyncio.wait({looking, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if looking.done():
+        looking.result()
+    await asked
 
 
 async def _asked_to_stop() -> None:

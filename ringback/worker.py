@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 from collections.abc import Callable, Sequence
@@ -81,7 +82,7 @@ def work(settings: Settings, modules: Sequence[str]) -> None:
     """Works until SIGTERM or SIGINT; then attempts stop at their next checkpoint and go back to
     the queue."""
     declared = collect(modules)
-    floor.check(settings.store)
+    asyncio.run(floor.check(settings))
     db = Store(settings.store)
     offered = [job.kind for job in declared.jobs.values() if job.offered]
     db.do(catalog.declare(offered), patience=60)

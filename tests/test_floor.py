@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 import pytest
+import redis
+from structlog.testing import capture_logs
 
 from ringback import floor
 from ringback.errors import SettingsError
-from tests.rig import Rig, Valkey
+from ringback.settings import PREFIX, Settings, load_settings
+from tests.rig import Process, Rig, Valkey, free_port
 
 
 @pytest.mark.parametrize(
@@ -36,12 +47,82 @@ def test_a_part_warns_in_its_log_when_it_starts(own_rig: Rig) -> None:
     assert "acknowledges writes up to a second before" in own_rig.supervisor().log
 
 
-def test_a_password_is_not_shown_when_the_store_does_not_answer(
-    shared_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+def settings(url: str, broker: str | None = None) -> Settings:
+    return load_settings(store_url=url, broker_url=broker, jwt_secret="s" * 48)
+
+
+async def test_a_store_that_answers_is_waited_for_no_longer(shared_valkey: Valkey) -> None:
+    await floor.check(settings(shared_valkey.url))
+
+
+async def test_a_store_that_is_away_is_said_at_once_without_its_password_and_waited_for() -> None:
+    with capture_logs() as said, pytest.raises(TimeoutError):
+        await asyncio.wait_for(floor.check(settings("redis://u:hush@127.0.0.1:1/0")), 0.7)
+    (warning,) = said
+    assert (warning["event"], warning["store"]) == ("store.waits", "redis://127.0.0.1:1/0")
+    assert "connecting to 127.0.0.1:1" in warning["reason"]
+    assert "hush" not in str(said)
+
+
+@pytest.mark.parametrize(
+    ("password", "given"), [("", "who:hush@"), ("right", ""), ("right", ":hush@")]
+)
+async def test_a_store_that_wants_another_password_is_no_matter_of_waiting(
+    guarded: Valkey, password: str, given: str
 ) -> None:
-    monkeypatch.setattr(floor, "PATIENCE", 0)
+    with redis.Redis.from_url(guarded.url) as client:
+        client.config_set("requirepass", password)
+        refused = await refusal(settings(guarded.url.replace("//", f"//{given}")))
+        client.config_set("requirepass", "")
+    assert refused.startswith(f"RINGBACK_STORE_URL={guarded.url}: ")
+    assert "doesn't take this user and password, or wants one. Give what the server" in refused
+    assert "hush" not in refused
+
+
+async def test_a_database_that_the_server_lacks_is_refused(shared_valkey: Valkey) -> None:
+    host = shared_valkey.url.removesuffix("/0")
+    refused = await refusal(settings(f"{host}/99"))
+    assert refused.startswith(f"RINGBACK_STORE_URL={host}/99: the server has no such database. ")
+    refused = await refusal(settings(f"{host}/15"))
+    assert refused.startswith("RINGBACK_BROKER_URL (unset: the store's next database)=")
+    await floor.check(settings(shared_valkey.url, "redis://127.0.0.1:1/0"))
+
+
+async def refusal(wrong: Settings) -> str:
     with pytest.raises(SettingsError) as caught:
-        floor.check("redis://user:hush@127.0.0.1:1/0")
-    assert "127.0.0.1:1" in str(caught.value)
-    assert "hush" not in str(caught.value)
-    floor.check(shared_valkey.url)
+        await floor.check(wrong)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server whose password tests may change."""
+    server = Valkey(tmp_path_factory.mktemp("guarded"))
+    yield server
+    server.kill()
+
+
+def test_a_gateway_whose_store_is_away_listens_and_says_so(tmp_path: Path) -> None:
+    port = free_port()
+    env = {
+        "STORE_URL": "redis://127.0.0.1:1/0", "JWT_SECRET": "s" * 48, "PORT": str(port),
+        "DATA_DIR": str(tmp_path),
+    }  # fmt: skip
+    argv = [sys.executable, "-m", "ringback.cli", "gateway"]
+    all_of_it = {**os.environ, **{PREFIX + name: value for name, value in env.items()}}
+    gateway = Process(argv, all_of_it, tmp_path / "log")
+    try:
+        gateway.says("gateway.ready")
+        assert "store.waits" in gateway.log
+        assert [status(port, path) for path in ("healthz", "readyz")] == [200, 503]
+        assert gateway.stop() == 0
+    finally:
+        gateway.kill()
+
+
+def status(port: int, path: str) -> int:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
