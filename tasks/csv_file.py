@@ -231,6 +231,7 @@ def _survey(path: Path, encoding: str, name: str, *, sure: bool = False) -> None
 
 def _texts(path: Path, encoding: str, name: str, sure: bool) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)()
+    text = ""
     with path.open("rb") as file:
         while True:
             block = file.read(_BLOCK)
@@ -242,16 +243,17 @@ def _texts(path: Path, encoding: str, name: str, sure: bool) -> Iterator[str]:
                     raise
                 if not sure and good.isascii():
                     raise _NotUtf8 from error
-                raise _misfit(name, error, good) from error
+                raise _misfit(name, error, text) from error
             sure = sure or not text.isascii()
             yield text
             if not block:
                 return
 
 
-def _misfit(name: str, error: UnicodeDecodeError, good: bytes) -> InputError:
+def _misfit(name: str, error: UnicodeDecodeError, before: str) -> InputError:
     bad = error.object[error.start : error.start + 4]
-    before = shown(good[-30:].decode(error.encoding, "ignore"))
+    good = error.object[: error.start].decode(error.encoding, "ignore")
+    before = shown(f"{before}{good}"[-30:])
     where = f" after “{before}”" if before else ""
     told = (
         f"byte {bad.hex()}{where} doesn't"
