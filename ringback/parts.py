@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from typing import Any
 
@@ -27,7 +28,7 @@ CLOSE_WITHIN = 5.0  #: seconds for open requests when the gateway stops
 
 
 def run_gateway(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    """Serves until SIGTERM or SIGINT. Raises SettingsError where it can't listen."""
     uvloop.run(_serve(settings))
 
 
@@ -56,7 +57,7 @@ async def _serve(settings: Settings) -> None:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise port_taken(settings, error) from None
+        raise cant_listen(settings, error) from None
     if settings.dev and settings.host not in LOOPBACK:
         log.warning("gateway.dev_sign_in", reason=OPEN_DOOR.format(host=settings.host))
     log.info("gateway.ready", url=f"http://{settings.host}:{settings.port}")
@@ -104,10 +105,15 @@ async def _asked_to_stop() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def port_taken(settings: Settings, error: OSError) -> SettingsError:
-    """Says which port, and what to do."""
-    return SettingsError(
-        f"RINGBACK_PORT={settings.port}: can't listen on {settings.host}:{settings.port} "
-        f"({error.strerror or error}). Stop the program that uses it, or choose another port: "
-        f"RINGBACK_PORT={settings.port + 1}"
-    )
+def cant_listen(settings: Settings, error: OSError) -> SettingsError:
+    """Says which setting is to blame, and what to do."""
+    why = error.strerror or str(error)
+    tried = f"can't listen on {settings.host}:{settings.port} ({why})"
+    if error.errno == errno.EADDRINUSE:
+        name, fix = "PORT", "Stop the program that uses it, or choose another port: RINGBACK_PORT="
+        return SettingsError(f"RINGBACK_{name}={settings.port}: {tried}. {fix}{settings.port + 1}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        fix = "Choose a port above 1023, behind a proxy: RINGBACK_PORT=8000"
+        return SettingsError(f"RINGBACK_PORT={settings.port}: {tried}. {fix}")
+    fix = "Give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them"
+    return SettingsError(f"RINGBACK_HOST={settings.host}: {tried}. {fix}.")

@@ -9,10 +9,13 @@ from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import orjson
+import redis
+from annotated_types import Ge, Le
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -30,30 +33,83 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ADDRESSES = "up.json"  #: where ``ringback up`` notes the addresses of its parts
 
 
+def _parted(url: str) -> SplitResult:
+    """The URL's parts. Raises ValueError where a port is none, or brackets don't match."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "the port after the host must be a number from 0 to 65535, and an IPv6 address stand "
+            "in brackets, as in [::1]"
+        ) from None
+    return parts
+
+
 def _one_of(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
-        if urlsplit(url).scheme not in schemes or not urlsplit(url).netloc:
+        parts = _parted(url)
+        if parts.scheme not in schemes or not parts.hostname:
             wanted = " or ".join(f"{scheme}://" for scheme in schemes)
-            raise ValueError(f"must be a URL that starts with {wanted}")
+            raise ValueError(f"must be a URL that starts with {wanted} and a host")
         return url
 
     return AfterValidator(check)
 
 
+def _bare(url: str) -> str:
+    """What stands behind the host would be lost, or get into each link."""
+    parts = _parted(url)
+    if parts.path.strip("/") or "?" in url or "#" in url or "@" in parts.netloc:
+        raise ValueError(
+            "must end after the host and the port, as in https://jobs.example.com: no user, path, "
+            "? or # (the pages need the root of their host)"
+        )
+    return url
+
+
 def _numbered(url: str) -> str:
-    if not re.fullmatch(r"/?\d*", urlsplit(url).path):
+    parts = _parted(url)
+    if not re.fullmatch(r"/?\d*", parts.path) or "db" in parse_qs(parts.query):
         raise ValueError("the database after the host must be a number, as in redis://host:port/0")
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()  # connects to nothing yet
+    except (TypeError, ValueError):
+        raise ValueError("an option after the ? isn't known or has a wrong value") from None
     return url
 
 
 def _published(url: str) -> str:
     """Over plain HTTP anybody between could publish keys of their own."""
-    parts = urlsplit(url)
+    parts = _parted(url)
     if parts.scheme == "https" and parts.hostname:
         return url
     if parts.scheme == "http" and parts.hostname in LOOPBACK:
         return url
     raise ValueError("must start with https:// (http:// is for 127.0.0.1 and localhost alone)")
+
+
+def _mail_server(url: str) -> str:
+    parts = _parted(url)
+    if parts.path.strip("/") or "?" in url or "#" in url:
+        raise ValueError(
+            "must end after the host and the port, as in smtp://user:password@host:587; write / "
+            "? and # in a password as %2F %3F and %23"
+        )
+    return url
+
+
+def _helpful(support: str) -> str:
+    """An address, or a page. Emails link to it, so it may do nothing else."""
+    address = support.removeprefix("mailto:")
+    if re.fullmatch(r"[^@\s:/<>\"]+@[^@\s:/<>\"]+", address):
+        return address
+    parts = _parted(support)
+    if parts.scheme in ("http", "https") and parts.hostname and not re.search(r"\s", support):
+        return support
+    raise ValueError(
+        "must be an address such as help@example.com, or a page such as https://example.com/help"
+    )
 
 
 StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
@@ -74,10 +130,16 @@ class Settings(BaseSettings):
     broker_url: StoreUrl | None = Field(
         None, repr=False, description="unset: the store's next database"
     )
-    smtp_url: Annotated[str, _one_of("smtp", "smtps")] | None = Field(None, repr=False)
+    smtp_url: Annotated[str, _one_of("smtp", "smtps"), AfterValidator(_mail_server)] | None = Field(
+        None, repr=False
+    )
     email_from: str = "Ringback <no-reply@localhost>"
-    public_url: Annotated[str, _one_of("http", "https")] = "http://127.0.0.1:8000"
-    support: str | None = Field(None, description="whom readers of an email may ask")
+    public_url: Annotated[str, _one_of("http", "https"), AfterValidator(_bare)] = (
+        "http://127.0.0.1:8000"
+    )
+    support: Annotated[str, AfterValidator(_helpful)] | None = Field(
+        None, description="whom readers of an email may ask"
+    )
     jwt_secret: str | None = Field(None, repr=False)
     jwks_url: Annotated[str, AfterValidator(_published)] | None = Field(
         None, description="an issuer's public keys, instead of the secret"
@@ -97,7 +159,7 @@ class Settings(BaseSettings):
     keep_failed: Days = Field(90, description="days that failed jobs are kept")
     keep_cancelled: Days = Field(30, description="days that cancelled jobs are kept")
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(8000, ge=0, le=65535, description="where the gateway listens; 0: any")
     drain: Seconds = Field(10, description="seconds over which a stopping gateway's clients leave")
     threads: int = Field(4, ge=1, le=256, description="jobs one worker process runs at once")
     data_dir: Path = Path(".ringback")
@@ -106,8 +168,8 @@ class Settings(BaseSettings):
     limit_handshakes: int = Field(
         2_000, ge=1, description="connections of one node that haven't signed in yet"
     )
-    limit_submits: int = Field(600, ge=1, le=60_000, description="of one user in a minute")
-    limit_events: int = Field(1_200, ge=1, le=60_000, description="of one user in a minute")
+    limit_submits: int = Field(600, ge=1, le=60_000, description="jobs of one user in a minute")
+    limit_events: int = Field(1_200, ge=1, le=60_000, description="events of one user in a minute")
     fetch_private: bool = Field(
         default=False, description="links.check and webhooks may reach private addresses"
     )
@@ -125,8 +187,14 @@ class Settings(BaseSettings):
     @classmethod
     def _explicit(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
-            parts = urlsplit(origin)
-            if "*" in origin or parts.scheme not in ("http", "https") or parts.path:
+            parts = _parted(origin)
+            if (
+                "*" in origin
+                or origin != f"{parts.scheme}://{parts.netloc}"
+                or not (
+                    parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+                )
+            ):
                 raise ValueError(f"{origin!r} must be an origin such as https://app.example.com")
         return origins
 
@@ -300,6 +368,20 @@ def _complaint(error: Any) -> str:
     if not error["loc"]:
         return f"{PREFIX}… {message}"
     field = str(error["loc"][0])
+    message = _plain(Settings.model_fields[field]) or message
     name, value = PREFIX + field.upper(), error["input"]
     shown = credentials.masked(name, value) if field in secret_settings() else repr(value)
     return f"{name}={shown}: {message[0].lower()}{message[1:]}"
+
+
+def _plain(field: FieldInfo) -> str:
+    """What a number or a switch must be, with its unit; "" for other settings."""
+    if field.annotation is bool:
+        return f"must be true or false ({field.description})"
+    if field.annotation not in (int, float):
+        return ""
+    kind = "a whole number" if field.annotation is int else "a number"
+    least = next((rule.ge for rule in field.metadata if isinstance(rule, Ge)), 0)
+    most = next((rule.le for rule in field.metadata if isinstance(rule, Le)), None)
+    bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+    return f"must be {kind}, {bounds} ({field.description}), such as {field.default}"

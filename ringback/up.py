@@ -22,7 +22,7 @@ from rich.console import Console
 
 from ringback import credentials, valkey
 from ringback.errors import SettingsError
-from ringback.parts import port_taken
+from ringback.parts import cant_listen
 from ringback.settings import ADDRESSES, PREFIX, Settings
 
 JOBS = ("tasks.csv_import", "tasks.links_check")
@@ -237,7 +237,7 @@ def check_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise port_taken(settings, error) from None
+            raise cant_listen(settings, error) from None
 
 
 def free_port() -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from ringback import parts
 from ringback.errors import SettingsError
 from ringback.settings import PREFIX, Settings, load_settings, secret_settings
 
@@ -45,14 +47,32 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
         ("ALLOWED_ORIGINS", "*", "must be an origin such as https://app.example.com"),
         ("ALLOWED_ORIGINS", "https://a.example/path", "must be an origin such as"),
         ("ALLOWED_ORIGINS", "https://a.example,https://*.b.example", "must be an origin such as"),
-        ("GRACE_ABSENT", "-1", "greater than or equal to 0"),
-        ("GRACE_PRESENT", "soon", "valid number"),
-        ("GRACE_PRESENT", "nan", "finite number"),
-        ("EMAIL_WINDOW", "inf", "finite number"),
-        ("PORT", "70000", "less than or equal to 65535"),
-        ("THREADS", "0", "greater than or equal to 1"),
-        ("MAX_UPLOAD", "1GB", "valid integer"),
-        ("DEV", "maybe", "valid boolean"),
+        ("STORE_URL", "redis://host:port/99", "must be a number from 0 to 65535"),
+        ("STORE_URL", "redis://:6379/0", "and a host"),
+        ("STORE_URL", "redis://[::1/0", "an IPv6 address stand in brackets"),
+        ("BROKER_URL", "redis://host:99999", "must be a number from 0 to 65535"),
+        ("SMTP_URL", "smtp://127.0.0.1:99999", "must be a number from 0 to 65535"),
+        ("SMTP_URL", "smtp://mail.example.com/inbox", "must end after the host and the port"),
+        ("JWKS_URL", "https://issuer.example:x/keys", "must be a number from 0 to 65535"),
+        ("PUBLIC_URL", "https://x:99999", "must be a number from 0 to 65535"),
+        ("PUBLIC_URL", "http://x/path", "must end after the host and the port"),
+        ("PUBLIC_URL", "http://x?", "must end after the host and the port"),
+        ("PUBLIC_URL", "http://x/#here", "must end after the host and the port"),
+        ("PUBLIC_URL", "http://me@x", "must end after the host and the port"),
+        ("SUPPORT", "javascript:alert(1)", "must be an address such as help@example.com"),
+        ("SUPPORT", "the desk", "or a page such as https://example.com/help"),
+        ("ALLOWED_ORIGINS", "https:", "must be an origin such as"),
+        ("ALLOWED_ORIGINS", "https://a.example?q", "must be an origin such as"),
+        ("ALLOWED_ORIGINS", "https://a.example:x", "must be a number from 0 to 65535"),
+        ("GRACE_ABSENT", "-1", "must be a number, 0 or more (seconds before an email"),
+        ("GRACE_PRESENT", "soon", "must be a number, 0 or more (seconds"),
+        ("GRACE_PRESENT", "nan", "such as 30"),
+        ("EMAIL_WINDOW", "inf", "must be a number, 0 or more (seconds"),
+        ("KEEP_FAILED", "1", "must be a number, 2 or more (days"),
+        ("PORT", "70000", "must be a whole number, from 0 to 65535"),
+        ("THREADS", "0", "must be a whole number, from 1 to 256"),
+        ("MAX_UPLOAD", "1GiB", "(bytes of one uploaded file), such as 1073741824"),
+        ("DEV", "maybe", "must be true or false (dev sign-in"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name_its_value_and_what_it_must_be(
@@ -62,6 +82,51 @@ def test_a_wrong_setting_is_refused_with_its_name_its_value_and_what_it_must_be(
     assert text.startswith(f"{PREFIX}{name}=")
     assert value.rsplit(",", maxsplit=1)[-1] in text
     assert fix in text
+
+
+@pytest.mark.parametrize("option", ["wide=1", "socket_timeout=soon"])
+def test_an_option_of_the_store_that_nobody_knows_is_refused(
+    monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    told = refusal(monkeypatch, STORE_URL=f"redis://host/0?{option}")
+    assert "an option after the ? isn't known or has a wrong value" in told
+
+
+def test_the_database_has_one_place_or_the_broker_would_get_the_stores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = refusal(monkeypatch, STORE_URL="redis://host/?db=3")
+    assert "the database after the host must be a number" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("help@example.com", "help@example.com"),
+        ("mailto:help@example.com", "help@example.com"),
+        ("https://example.com/help?from=mail", "https://example.com/help?from=mail"),
+    ],
+)
+def test_support_is_an_address_or_a_page(
+    monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+) -> None:
+    assert with_env(monkeypatch, SUPPORT=given).support == kept
+
+
+@pytest.mark.parametrize(
+    ("host", "number", "told"),
+    [
+        ("300.1.1.1", None, "RINGBACK_HOST=300.1.1.1: can't listen on"),
+        ("192.0.2.1", errno.EADDRNOTAVAIL, "RINGBACK_HOST=192.0.2.1: can't listen on"),
+        ("127.0.0.1", errno.EADDRINUSE, "RINGBACK_PORT=8000: can't listen on"),
+        ("127.0.0.1", errno.EACCES, "RINGBACK_PORT=8000: can't listen on"),
+    ],
+)
+def test_the_setting_that_is_to_blame_for_no_listening_is_named(
+    host: str, number: int | None, told: str
+) -> None:
+    error = OSError("no address") if number is None else OSError(number, os.strerror(number))
+    assert str(parts.cant_listen(load_settings(host=host), error)).startswith(told)
 
 
 def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +299,7 @@ def test_pages_of_the_public_url_and_of_the_listed_origins_may_connect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = with_env(
-        monkeypatch, PUBLIC_URL="https://jobs.example.com/tools",
+        monkeypatch, PUBLIC_URL="https://jobs.example.com/",
         ALLOWED_ORIGINS="https://app.example.com/, http://localhost:3000",
     )  # fmt: skip
     assert settings.origins == [
