@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ringback.errors import RingbackError
+from ringback import mailbox
+from ringback.errors import BadAddress, RingbackError
 from ringback.job import Owner
 
 LONGEST_TOKEN = 8_192  #: characters; as much as a header of HTTP holds
@@ -79,7 +80,7 @@ def identity_of(claims: dict[str, Any], now: float) -> Identity:
     if expires - (issued or now) > LONGEST_LIFE:
         raise BadToken("its `exp` must be at most 366 days after its `iat`")
     owner = Owner(
-        id=subject, email=_text(claims, "email"), name=_text(claims, "name"),
+        id=subject, email=_email(claims), name=_text(claims, "name"),
         locale=_text(claims, "locale") or "en", timezone=_text(claims, "zoneinfo") or "UTC",
     )  # fmt: skip
     return Identity(owner, _roles(claims), expires, issued, _text(claims, "jti"))
@@ -120,6 +121,15 @@ def _date(claims: dict[str, Any], name: str) -> int:
 def _text(claims: dict[str, Any], name: str) -> str | None:
     value = claims.get(name)
     return value if isinstance(value, str) and value and _encodable(value) else None
+
+
+def _email(claims: dict[str, Any]) -> str | None:
+    """Where to write to; None for what is no address: its user signs in, and gets no emails."""
+    text = _text(claims, "email")
+    try:
+        return None if text is None else mailbox.checked(text)
+    except BadAddress:
+        return None
 
 
 def _encodable(text: str) -> bool:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import mailbox
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from html.parser import HTMLParser
+from mailbox import Maildir
 from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import web
-from email_validator import EmailNotValidError, validate_email
 
 from gateway import kinds
 from gateway.auth import Tokens
 from gateway.decode import body_of
 from gateway.endpoint import json
 from gateway.problems import Problem, bad_request
+from ringback import mailbox
+from ringback.errors import BadAddress
 from ringback.job import Owner
 from ringback.keys import demo_user
 
@@ -58,11 +59,11 @@ class Dev:
         data = await body_of(request)
         email = data.get("email") if isinstance(data, dict) else None
         try:
-            address = validate_email(str(email), check_deliverability=False, test_environment=True)
-        except EmailNotValidError as error:
-            raise bad_request("email", email, f"must be an email address: {error}") from None
+            address = mailbox.checked(str(email))
+        except BadAddress as error:
+            raise bad_request("email", email, str(error)) from None
         owner = Owner(
-            id=demo_user(address.normalized), email=address.normalized,
+            id=demo_user(address), email=address,
             name=str(data.get("name") or "") or None,
         )  # fmt: skip
         roles = _roles(data.get("roles"))
@@ -95,7 +96,7 @@ class Dev:
     def _messages(self) -> list[tuple[str, EmailMessage]]:
         if not self._maildir.is_dir():
             return []
-        box = mailbox.Maildir(self._maildir, create=False)
+        box = Maildir(self._maildir, create=False)
         newest = sorted(box.keys(), key=lambda key: key.split(".")[0:2], reverse=True)[:SHOWN]
         return [(key, _parse(box.get_bytes(key))) for key in newest]
 

@@ -186,7 +186,7 @@ class WebhookDisabled(RingbackError):
 
 
 class BadAddress(RingbackError):
-    """What a webhook's address must not be; the text completes "url …"."""
+    """What no address can be, a webhook's or a mailbox's; the text completes "url …"."""
 
 
 class IllegalTransition(RingbackError):

@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import orjson
 
-from ringback import catalog, census, files, store
+from ringback import catalog, census, files, mailbox, store
 from ringback.catalog import JobType
-from ringback.errors import FieldError, InvalidParams
+from ringback.errors import BadAddress, FieldError, InvalidParams
 from ringback.estimate import Estimate, estimate_of
 from ringback.files import File, FileNotFound
 from ringback.job import Owner, Spec
@@ -57,6 +57,7 @@ def submit(request: Request, defaults: Defaults) -> Generator[Call, Any, Submitt
     IdempotencyMismatch, DuplicateWork.
     """
     _check_key(request.idempotency_key)
+    _check_email(request.owner.email)
     mark = fingerprint(request)  # first: all that follows may then rely on params that can be kept
     kind = yield from catalog.find(request.type)
     check(kind, request.params)
@@ -120,6 +121,15 @@ def _check_key(key: str | None) -> None:
     if key is not None and not 0 < len(key) <= KEY_LENGTH:
         message = f"must have 1 to {KEY_LENGTH} characters; a UUID is a good choice"
         raise InvalidParams([FieldError("idempotency_key", key, message)])
+
+
+def _check_email(text: str | None) -> None:
+    if text is None:
+        return
+    try:
+        mailbox.checked(text)
+    except BadAddress as error:
+        raise InvalidParams([FieldError("owner.email", text, str(error))]) from None
 
 
 def _with_files(

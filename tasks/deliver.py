@@ -1,4 +1,4 @@
-"""``email.deliver``: turns a user's due notices into one email.
+"""``email.deliver``: turns a user's due notices into one email, or one for each address of theirs.
 
 Guarantee: every notice ends in a receipt, an accepted email or a recorded reason. No notice is
 told twice, but where the server's answer to DATA got lost: then there is one more try with the
@@ -74,11 +74,34 @@ class Mailer:
         if claim is None:
             return
         wanted = self._db.do(preferences.load(user), patience=PATIENCE)
-        delivery = _Delivery(self, user, token, claim, wanted)
         try:
-            delivery.go_on()
+            window = self._write(user, token, claim, wanted)
         except Aborted:
             log.info("email.claim_lost", user=user)
+            return
+        if window is not None:
+            self._db.do(outbox.release(user, token, window), patience=PATIENCE)
+
+    def _write(self, user: str, token: str, claim: Claim, wanted: Preferences) -> int | None:
+        """The ms before the user's next email; None where one is under way still, and with it the
+        claim: what else is due waits until that one has come to its end."""
+        window = 0
+        for ledger in [claim.ledger] if claim.ledger else self._ledgers(claim.due):
+            delivery = _Delivery(self, user, token, ledger, claim.now, wanted)
+            delivery.go_on()
+            if delivery.window is None:
+                return None
+            window = max(window, delivery.window)
+        return window
+
+    def _ledgers(self, due: Sequence[str]) -> list[Ledger]:
+        """An email for each address: a wrong one keeps no other from getting its own."""
+        jobs: dict[str | None, list[str]] = {}
+        for job_id in due:
+            with suppress(JobNotFound):
+                job = self._db.do(store.load(job_id), patience=PATIENCE)
+                jobs.setdefault(job.spec.owner.email, []).append(job_id)
+        return [self._new_ledger(those) for those in jobs.values()]
 
     def _new_ledger(self, jobs: Sequence[str]) -> Ledger:
         digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:32]
@@ -86,17 +109,19 @@ class Mailer:
 
 
 class _Delivery:
-    """One email under way."""
+    """One email under way. ``window``: the ms before the user's next one, once this one's ledger
+    is done with; None until then."""
 
     def __init__(
-        self, mailer: Mailer, user: str, token: str, claim: Claim, wanted: Preferences
+        self, mailer: Mailer, user: str, token: str, ledger: Ledger, now: int, wanted: Preferences
     ) -> None:
+        self.window: int | None = None
         self._mailer = mailer
         self._db = mailer._db
         self._user = user
         self._token = token
-        self._ledger = claim.ledger or mailer._new_ledger(claim.due)
-        self._now = claim.now
+        self._ledger = ledger
+        self._now = now
         self._wanted = wanted
 
     def go_on(self) -> None:
@@ -113,7 +138,7 @@ class _Delivery:
         self._write("reserved")
         jobs = self._start()
         if not jobs:
-            self._release(0)
+            self.window = 0
             return
         try:
             outcome = self._send(jobs)
@@ -126,7 +151,7 @@ class _Delivery:
         """The server has it: closes the books."""
         self._each(lambda job: job.email_sent(reason))
         chosen = self._wanted.digest_window
-        self._release(self._mailer._house.window if chosen is None else chosen * 1000)
+        self.window = self._mailer._house.window if chosen is None else chosen * 1000
 
     def lost_answer(self) -> None:
         """A try ended without an answer: one more, later, or the end."""
@@ -190,11 +215,11 @@ class _Delivery:
             self.close(outcome.reason)
         elif outcome.kind == "refused":
             self._each(lambda job: job.email_failed(outcome.reason))
-            self._release(0)
+            self.window = 0
         elif outcome.kind == "delayed":
             self._each(lambda job: put_off(job, outcome.reason))
             if not self._ledger.ambiguous:  # else the ledger stays: the next one has to know
-                self._release(0)
+                self.window = 0
         else:
             # the ledger stays at data-sent: whoever holds the next claim knows
             told = f"{outcome.reason}. We'll try once more."
@@ -211,9 +236,6 @@ class _Delivery:
         self._ledger = replace(self._ledger, state=state)  # type: ignore[arg-type]  # one of its literals
         if not self._db.do(outbox.write(self._user, self._token, self._ledger), patience=PATIENCE):
             raise Aborted
-
-    def _release(self, window: int) -> None:
-        self._db.do(outbox.release(self._user, self._token, window), patience=PATIENCE)
 
 
 def put_off(job: Job, reason: str) -> Job:

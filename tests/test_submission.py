@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,20 @@ def test_an_idempotency_key_has_a_length_that_is_told(desk: Desk, key: str) -> N
     request = Request(type="test.copy", owner=ANN, params={}, idempotency_key=key)
     error = desk.refused(request)["idempotency_key"]
     assert error.message == "must have 1 to 255 characters; a UUID is a good choice"
+
+
+@pytest.mark.parametrize(
+    "email", ["no at", "a@b.c\r\nBcc: x@y", f"{'a' * 300}@example.com", "Ann <a@b.example>", ""]
+)
+def test_an_owner_can_be_written_to(desk: Desk, email: str) -> None:
+    request = replace(wanting(file=desk.file, to="x"), owner=Owner(id="ann", email=email))
+    error = desk.refused(request)["owner.email"]
+    assert error.value == email
+    assert error.message.startswith("must be an email address such as ann@example.com: ")
+
+
+def test_an_owner_needs_no_address(desk: Desk) -> None:
+    assert desk.submit(owner=Owner(id="ann")).spec.owner.email is None
 
 
 def test_a_request_sent_twice_makes_one_job(desk: Desk) -> None:

@@ -113,6 +113,14 @@ async def refusal(tokens: Tokens, token: object) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("email", ["no at", "a@b.c\r\nBcc: x@y.z", "@", 7])
+async def test_an_email_claim_that_is_no_address_counts_as_none(
+    tokens: Tokens, way: str, email: object
+) -> None:
+    identity = await tokens.verify(sign(way, header(way), {**claims(), "email": email}))
+    assert identity.owner == Owner(id="ann")
+
+
 async def test_a_good_token_tells_who_it_is(tokens: Tokens, way: str) -> None:
     payload = {**claims(), "email": "ann@example.com", "roles": ["support"], "jti": "t1"}
     identity = await tokens.verify(sign(way, header(way), payload))

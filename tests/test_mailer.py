@@ -1,0 +1,100 @@
+"""Emails of one user that go to several addresses, in the store in memory, over a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ringback import outbox, store
+from ringback.connection import Store
+from ringback.job import Job, Result
+from ringback.keys import key, partition_of
+from ringback.testing import FakeStore
+from ringback.unsubscribe import Links
+from tasks.deliver import House, Mailer
+from tasks.letter import Letters, Sender
+from tasks.smtp import Transport
+from tests.eye import ask
+from tests.mishaps import PostOffice
+from tests.rig import ROOT, new_spec
+
+HOME = "http://127.0.0.1:8000"
+LETTERS = Letters(ROOT / "templates" / "email", Sender("Ringback <no-reply@example.com>", HOME))
+HOUSE = House("example.com", 10_000, Links("s" * 32, HOME))
+OUTBOX = key(partition_of("mix"), "outbox", "mix")
+
+
+@pytest.fixture
+def db() -> Store:
+    return FakeStore()
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    """The server that mail goes to."""
+    opened = PostOffice()
+    yield opened
+    opened.close()
+
+
+def due(db: Store, email: str) -> str:
+    """A job of one user that has ended, and whose notice is due."""
+    spec = new_spec("mix")
+    job = db.do(store.submit(replace(spec, owner=replace(spec.owner, email=email)))).job
+    for change in Job.claimed, lambda j: j.ended(Result("Done")):
+        job = db.do(store.update(job, change))
+    ask(db, "ZADD", OUTBOX, "XX", 1, job.id)
+    return job.id
+
+
+def deliver(db: Store, office: PostOffice) -> None:
+    Mailer(db, LETTERS, Transport(f"smtp://127.0.0.1:{office.port}"), HOUSE).deliver("mix")
+
+
+def states(db: Store, *jobs: str) -> list[str]:
+    found = [db.do(store.load(job)).notice for job in jobs]
+    return [notice.state for notice in found if notice is not None]
+
+
+def test_each_address_gets_its_email_and_a_bad_one_fails_alone(
+    db: Store, office: PostOffice
+) -> None:
+    bad, good = due(db, "no at"), [due(db, "good@example.com") for _ in range(2)]
+    other = due(db, "other@example.com")
+    deliver(db, office)
+    assert states(db, bad, *good, other) == ["failed", "sent", "sent", "sent"]
+    assert sorted(map(sorted, (jobs for _, jobs in office.taken))) == sorted(
+        [sorted(good), [other]]
+    )
+    assert db.do(outbox.waiting("mix")) == []
+
+
+def test_the_window_between_two_emails_begins_after_all_addresses(
+    db: Store, office: PostOffice
+) -> None:
+    due(db, "good@example.com"), due(db, "no at")
+    deliver(db, office)
+    later = due(db, "good@example.com")
+    deliver(db, office)
+    assert states(db, later) == ["waiting"]
+
+
+def test_an_email_whose_answer_was_lost_is_settled_before_the_next_address_is_written_to(
+    db: Store, office: PostOffice
+) -> None:
+    office.weather = "answer lost"
+    first, second = due(db, "good@example.com"), due(db, "other@example.com")
+    deliver(db, office)
+    assert [jobs for _, jobs in office.taken] == [[first]]
+    office.weather = "fine"
+    for _ in range(2):  # the claim's time passes; then the window's
+        about = key(partition_of("mix"), "user", "mix")
+        ask(db, "HSET", about, "mailer_until", 1, "next_email", 1)
+        for job_id in db.do(outbox.waiting("mix")):
+            ask(db, "ZADD", OUTBOX, "XX", 1, job_id)
+        deliver(db, office)
+    assert states(db, first, second) == ["sent", "sent"]
+    assert [jobs for _, jobs in office.taken] == [[first], [first], [second]]
+    assert office.taken[0][0] == office.taken[1][0], "the same Message-ID"
