@@ -206,7 +206,7 @@ class Api:
     async def _view(self, asked: Asked[None, None] | Asked[ItemsQuery, None]) -> bytes:
         job_id = asked.part("id")
         if not is_job_id(job_id):
-            raise JobNotFound(job_id)
+            raise JobNotFound(job_id, asked.user)
         return await self._db.do(store.load_view(job_id, asked.user))
 
     async def _awaited(self, asked: Asked[None, None]) -> bytes:

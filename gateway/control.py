@@ -26,18 +26,18 @@ class Controls:
 
     async def cancel(self, owner: str, job_id: str) -> bytes:
         """The view of the job that is asked to stop. Raises what ``control.cancel`` raises."""
-        return view_json(await self._db.do(control.cancel(_known(job_id), owner)))
+        return view_json(await self._db.do(control.cancel(_known(job_id, owner), owner)))
 
     async def retry(self, owner: str, job_id: str, scope: Scope) -> bytes:
         """The view of the new job. Raises Problem and what ``control.retry`` raises."""
         await self._limits.submit(owner)
-        again = await self._db.do(control.retry(_known(job_id), owner, scope))
+        again = await self._db.do(control.retry(_known(job_id, owner), owner, scope))
         if again.created:
             spawn(asyncio.to_thread(ring, self._doorbells, again.job))
         return view_json(again.job)
 
 
-def _known(job_id: str) -> str:
+def _known(job_id: str, owner: str) -> str:
     if not is_job_id(job_id):
-        raise JobNotFound(job_id[:100])
+        raise JobNotFound(job_id[:100], owner)
     return job_id

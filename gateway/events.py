@@ -141,8 +141,7 @@ class Events:
         """``{user}``: their ``jobs`` event comes next. In the audit trail before it is shown."""
         session, user = caller.session, wanted.user
         if user is not None:
-            why = wanted.reason.strip()
-            await self._db.do(audit.record(session.user, "watch", why, user=user))
+            await self._db.do(audit.record(session.user, "watch", wanted.reason, user=user))
         await session.watch(user)
         return {"user": user}
 

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
+from ringback import reason as reasons
 from ringback.declare import NAME
 from ringback.keys import is_job_id
 
@@ -102,9 +110,12 @@ UserId = Annotated[
     str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
     Fix("must be a user's id"),
 ]  # fmt: skip
+#: Where it may be left out, a blank one is refused all the same.
 Reason = Annotated[
-    str, Field(max_length=500, description="goes to the audit trail"), AfterValidator(_encodable)
-]
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=reasons.MOST),
+    AfterValidator(_encodable), Fix(reasons.FIX),
+    Field(description="goes to the audit trail", json_schema_extra={"pattern": r"\S"}),
+]  # fmt: skip
 JobId = Annotated[str, Fix("must be a job's id"), Field(examples=[JOB_ID])]
 KnownJobId = Annotated[str, AfterValidator(_job_id), Fix("must be a job's id")]
 Moment = Annotated[str, Field(description="RFC 3339, UTC", examples=[WHEN])]
@@ -498,7 +509,7 @@ class WatchEvent(Request):
     """Looks at the page of ``user``; null: at the own one again."""
 
     user: Annotated[UserId | None, Fix("must be a user's id, or null for your own page")]
-    reason: Reason = ""
+    reason: Reason = Field(default_factory=str)
 
 
 class Ok(Answer):

@@ -20,28 +20,26 @@ from gateway.models import (
     UserId,
 )
 
-NeededReason = Annotated[Reason, Field(min_length=1)]
-
 # -- support
 
 
 class DeedRequest(Request):
     """Why support does it."""
 
-    reason: Reason = ""
+    reason: Reason = Field(default_factory=str)
 
 
 class ForceRequest(Request):
     """Why the job can't wait for a checkpoint; its user is told."""
 
-    reason: NeededReason
+    reason: Reason
 
 
 class SupportRetryRequest(Request):
     """``failed``: only the items that failed."""
 
     scope: Scope = "all"
-    reason: Reason = ""
+    reason: Reason = Field(default_factory=str)
 
 
 class SearchQuery(Query):
@@ -189,7 +187,7 @@ class ReplayRequest(Request):
     """Which dead letters to do again."""
 
     ids: Annotated[list[KnownJobId], Field(min_length=1, max_length=100)]
-    reason: NeededReason
+    reason: Reason
 
 
 class Replayed(Answer):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gateway import kinds
 from gateway.endpoint import Asked, Endpoint, reply
-from gateway.models import Answer, Fix, Moment, Request
+from gateway.models import Answer, Fix, Moment, Reason, Request
 from gateway.problems import bad_request
 from gateway.revocations import Revocations
 from ringback import revocation
@@ -26,7 +26,7 @@ class RevocationRequest(Request):
     jti: Name | None = None
     user: Name | None = None
     expires: Annotated[int, Field(ge=0, le=1 << 40), Fix("must be the token's `exp`")] | None = None
-    reason: Name
+    reason: Reason
 
 
 class RevocationAnswer(Answer):

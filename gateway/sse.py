@@ -63,7 +63,7 @@ class Streams:
         """204: the receipt is booked, where it still mattered."""
         job_id = asked.part("id")
         if not is_job_id(job_id):
-            raise JobNotFound(job_id)
+            raise JobNotFound(job_id, asked.user)
         await receipts.seen(self._db, asked.user, job_id, asked.body.version)
         return web.Response(status=204)
 

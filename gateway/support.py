@@ -27,7 +27,7 @@ from gateway.oversight import (
     UserView,
     plain,
 )
-from ringback import deeds, feeds, presence, store, traces
+from ringback import deeds, feeds, looks, presence, store, traces
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.connection import AsyncStore
@@ -107,6 +107,8 @@ class Support:
         wanted = asked.query.q
         jobs = [await self._job(wanted)] if is_job_id(wanted) and await self._known(wanted) else []
         owner = jobs[0].spec.owner if jobs else await self._owner(wanted)
+        if owner is not None:
+            await self._note(asked, "search", owner.id, jobs[0].id if jobs else None)
         users = [] if owner is None else [UserView(id=owner.id, email=owner.email, name=owner.name)]
         views = b",".join(map(view_json, jobs))
         listed = orjson.dumps([user.model_dump() for user in users])
@@ -115,27 +117,29 @@ class Support:
     async def jobs(self, asked: Asked[JobsQuery, None]) -> web.Response:
         """The same as the user gets."""
         query, user = asked.query, asked.part("user")
+        await self._note(asked, "list", user)
         page = feeds.page(user, query.before or None, query.limit, filter_of(query))
         return page_response(asked.request, await self._db.do(page))
 
     async def presence(self, asked: Asked[None, None]) -> web.Response:
-        """Looks, and leaves no mark."""
+        """Leaves no mark on the user's side."""
         user = asked.part("user")
+        await self._note(asked, "presence", user)
         there = await self._db.do(presence.of(user))
         return reply(PresenceView(user=user, active=there.active, away=there.away))
 
     async def show(self, asked: Asked[None, None]) -> web.Response:
         """One JobView."""
-        return json(view_json(await self._job(asked.part("id"))))
+        return json(view_json(await self._looked(asked, "job")))
 
     async def history(self, asked: Asked[None, None]) -> web.Response:
         """As its user gets it."""
-        job = await self._job(asked.part("id"))
+        job = await self._looked(asked, "history")
         return json(orjson.dumps({"history": await self._db.do(store.history(job.id))}))
 
     async def errors(self, asked: Asked[None, None]) -> web.Response:
         """What no user gets."""
-        job = await self._job(asked.part("id"))
+        job = await self._looked(asked, "errors")
         found = await self._db.do(traces.errors(job.id))
         return reply(AttemptErrors(errors=[AttemptErrorView(**plain(error)) for error in found]))
 
@@ -157,6 +161,16 @@ class Support:
         if again.created:
             spawn(asyncio.to_thread(ring, self._doorbells, again.job))
         return accepted(view_json(again.job))
+
+    async def _looked(self, asked: Asked[None, None], what: str) -> Job:
+        job = await self._job(asked.part("id"))
+        await self._note(asked, what, job.spec.owner.id, job.id)
+        return job
+
+    async def _note(
+        self, asked: Asked[Any, None], what: str, user: str, job_id: str | None = None
+    ) -> None:
+        await self._db.do(looks.note(asked.user, f"look: {what}", user, job_id))
 
     async def _job(self, job_id: str) -> Job:
         if not is_job_id(job_id):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.models import Answer, JobView, Moment, Query, Request, Since, TypeName
+from gateway.models import Answer, JobView, Moment, Query, Reason, Request, Since, TypeName
 from ringback.delivery import Delivery, State
 from ringback.instant import Instant
 from ringback.webhook import Webhook, parts_of
@@ -19,7 +19,6 @@ Types = Annotated[
     list[TypeName], Field(max_length=100, description="of which job types it hears; none: of all")
 ]
 Description = Annotated[str, Field(max_length=200)]
-Reason = Annotated[str, Field(max_length=1_000, description="goes to the audit trail")]
 
 
 class WebhookRequest(Request):
@@ -55,7 +54,7 @@ class WebhooksQuery(Query):
 class ReplayRequest(Request):
     """Sends one delivery again."""
 
-    reason: Reason = ""
+    reason: Reason = Field(default_factory=str)
 
 
 class ReplaySince(Request):
@@ -63,7 +62,7 @@ class ReplaySince(Request):
 
     since: Annotated[Since, Field(description="RFC 3339")]
     delivered: bool = False
-    reason: Reason = ""
+    reason: Reason = Field(default_factory=str)
 
 
 class WebhookView(Answer):

@@ -23,7 +23,7 @@ NAMED = 100  #: jobs named in one entry; ``count`` has them all
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One deed; ``at`` is RFC 3339, UTC, by the store's clock. ``seq`` numbers the entries without
-    gaps; ``user``: whose page was watched."""
+    gaps; ``user``: whose page was watched, or who was looked at."""
 
     at: str
     who: str
@@ -36,17 +36,16 @@ class Entry:
 
 
 def record(
-    who: str, what: str, why: str, jobs: Sequence[str] = (), user: str | None = None
-) -> Generator[Call, Any, None]:
-    """Notes a deed, durably, before it is done. A call whose reply was lost may note it twice,
-    where somebody else's deed came between."""
+    who: str, what: str, why: str, jobs: Sequence[str] = (), user: str | None = None,
+    *, durable: bool = True,
+) -> Generator[Call, Any, None]:  # fmt: skip
+    """Notes a deed, durably unless said, before it is done. A call whose reply was lost may note it
+    twice, where somebody else's deed came between."""
     entry = {
         "who": who, "what": what, "why": why, "count": len(jobs), "jobs": jobs[:NAMED],
         "user": user,
     }  # fmt: skip
-    yield Call(
-        "audit", (KEY,), (secrets.token_hex(8), orjson.dumps(entry), KEPT), durable=True
-    )  # fmt: skip
+    yield Call("audit", (KEY,), (secrets.token_hex(8), orjson.dumps(entry), KEPT), durable=durable)
 
 
 def audited(

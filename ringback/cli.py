@@ -38,6 +38,7 @@ class Role(StrEnum):
     SUPPORT = "support"
     OPERATOR = "operator"
     AUTHOR = "author"
+    SERVICE = "service"
 
 
 @app.command()

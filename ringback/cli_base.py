@@ -17,12 +17,22 @@ from ringback.connection import Store
 from ringback.errors import RingbackError
 from ringback.job import Owner
 from ringback.keys import demo_user, is_job_id
+from ringback.reason import checked
 from ringback.settings import load_settings
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 DEMO = "demo@example.com"
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+
+
+def _reason(context: typer.Context, option: typer.CallbackParam, text: str) -> str:
+    source = context.get_parameter_source(option.name or "")
+    left_out = source is not None and source.name == "DEFAULT"
+    return text if left_out else checked("--reason", text)
+
+
+Reason = Annotated[str, typer.Option(help="goes to the audit trail", callback=_reason)]
 User = Annotated[str, typer.Option(help="whose job it is: an email address, or a user's id")]
 
 

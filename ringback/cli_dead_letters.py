@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ringback import audit, control, dead_letters, show, store
-from ringback.cli_base import checked_id, console, moment, new_store, user_id, who
+from ringback.cli_base import Reason, checked_id, console, moment, new_store, user_id, who
 from ringback.client import ring
 from ringback.connection import Store
 from ringback.dead_letters import DeadLetter, Filter
@@ -64,7 +64,7 @@ def replay(
     since: Since = None,
     limit: Limit = MOST,
     rate: Annotated[float, typer.Option(min=0.1, max=1_000, help="jobs a second")] = 10,
-    reason: Annotated[str, typer.Option(help="goes to the audit trail")] = "",
+    reason: Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="don't ask")] = False,
 ) -> None:

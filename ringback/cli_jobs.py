@@ -8,7 +8,7 @@ import orjson
 import typer
 
 from ringback import deeds, feeds, show, store
-from ringback.cli_base import DEMO, User, checked_id, console, new_store, user_id, who
+from ringback.cli_base import DEMO, Reason, User, checked_id, console, new_store, user_id, who
 from ringback.client import ring
 from ringback.codec import view_json
 from ringback.doorbell import Doorbells, new_broker
@@ -44,11 +44,13 @@ def explain(job_id: str) -> None:
 @app.command("cancel")
 def cancel(
     job_id: str,
-    force: Annotated[bool, typer.Option(help="don't wait for a checkpoint")] = False,
-    reason: Annotated[str, typer.Option(help="needed with --force; goes to the audit trail")] = "",
+    force: Annotated[
+        bool, typer.Option(help="don't wait for a checkpoint; needs --reason")
+    ] = False,
+    reason: Reason = "",
 ) -> None:
     """Stop a job at its next checkpoint, as support; its user is told."""
-    if force and not reason.strip():
+    if force and not reason:
         raise RingbackError("--force needs --reason: say why the job can't wait for a checkpoint.")
     db = new_store()
     job = db.do(store.load(checked_id(job_id)))
@@ -60,7 +62,7 @@ def cancel(
 def retry(
     job_id: str,
     failed: Annotated[bool, typer.Option("--failed", help="only the items that failed")] = False,
-    reason: Annotated[str, typer.Option(help="goes to the audit trail")] = "",
+    reason: Reason = "",
 ) -> None:
     """Do an ended job again, as a new one linked to it; prints the new job's id."""
     again = new_store().do(deeds.retry(checked_id(job_id), who(), reason, _scope(failed)))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ringback import revocation
-from ringback.cli_base import console, new_store, user_id, who
+from ringback.cli_base import Reason, console, new_store, user_id, who
 from ringback.errors import RingbackError
 from ringback.instant import Instant
 
@@ -21,7 +21,7 @@ def _group() -> None:
 
 @app.command("revoke")
 def revoke(
-    reason: Annotated[str, typer.Option(help="goes to the audit trail")],
+    reason: Reason,
     jti: Annotated[str | None, typer.Option(help="this token, by its `jti`")] = None,
     user: Annotated[
         str | None, typer.Option(help="all tokens of this user issued until now: `sub`, or address")

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ringback import address, audit, catalog, deliveries, webhooks
-from ringback.cli_base import console, moment, new_store, user_id, who
+from ringback.cli_base import Reason, console, moment, new_store, user_id, who
 from ringback.delivery import Delivery
 from ringback.errors import RingbackError, UnknownJobType
 from ringback.guard import Resolver
@@ -23,7 +23,6 @@ app = typer.Typer(
 Of = Annotated[
     str | None, typer.Option("--user", help="a user's: an address or an id; else the app's")
 ]
-Reason = Annotated[str, typer.Option(help="goes to the audit trail")]
 
 
 @app.command("list")

@@ -57,10 +57,11 @@ class StoreUnavailable(RingbackError):
 
 
 class JobNotFound(RingbackError):
-    """No job has this id, or it belongs to somebody else."""
+    """No job has this id, or it belongs to somebody else than ``owner`` (None: to whomever)."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id!r}, or it isn't yours.")
+    def __init__(self, job_id: str, owner: str | None = None) -> None:
+        whose = "" if owner is None else ", or it isn't yours"
+        super().__init__(f"There is no job {job_id!r}{whose}.")
         self.job_id = job_id
 
 
@@ -176,11 +177,12 @@ class TooManyWebhooks(RingbackError):
 
 
 class WebhookDisabled(RingbackError):
-    """The webhook is switched off."""
+    """The webhook is switched off; ``why``: a sentence, where we did it."""
 
     def __init__(self, webhook: str, why: str) -> None:
+        told = f"{why} " if why else ""
         super().__init__(
-            f"Webhook {webhook} is switched off, so nothing is sent to it. {why} Once its receiver "
+            f"Webhook {webhook} is switched off, so nothing is sent to it. {told}Once its receiver "
             "works, switch it on again: enabled = true."
         )
 

@@ -144,5 +144,5 @@ def audit(entries: Iterable[Entry], console: Console) -> None:
     """The audit trail."""
     for entry in entries:
         jobs = entry.jobs[0] if entry.count == 1 else f"{entry.count:,} jobs" if entry.count else ""
-        told = (entry.at, entry.who, entry.what, entry.user or jobs, entry.why)
+        told = (entry.at, entry.who, entry.what, entry.user, jobs, entry.why)
         console.print("  ".join(filter(None, told)), markup=False)

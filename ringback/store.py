@@ -112,10 +112,10 @@ def load(job_id: str, owner: str | None = None) -> Generator[Call, Any, Job]:
     """The job as it is now. Raises JobNotFound, also where ``owner`` isn't the owner."""
     spec, record = yield plain("HMGET", job_key(job_id), "spec", "record")
     if spec is None or record is None:
-        raise JobNotFound(job_id)
+        raise JobNotFound(job_id, owner)
     job = codec.decode(spec, record)
     if owner is not None and job.spec.owner.id != owner:
-        raise JobNotFound(job_id)
+        raise JobNotFound(job_id, owner)
     return job
 
 
@@ -123,7 +123,7 @@ def load_view(job_id: str, owner: str) -> Generator[Call, Any, bytes]:
     """The JobView as JSON. Raises JobNotFound, also where ``owner`` isn't the owner."""
     spec, view = yield plain("HMGET", job_key(job_id), "spec", "view")
     if spec is None or codec.decode_spec(spec).owner.id != owner:
-        raise JobNotFound(job_id)
+        raise JobNotFound(job_id, owner)
     return bytes(view)
 
 

@@ -302,6 +302,54 @@ async def test_deeds_of_support_have_a_reason_and_are_in_the_trail(node: Node, d
     assert trail["next"] is None
 
 
+@pytest.mark.parametrize("reason", ["", " \t\n ", "x" * 501])
+async def test_a_deed_without_a_reason_to_read_is_refused(
+    node: Node, db: Store, reason: str
+) -> None:
+    job, sue, otto = dead(db), node.token("sue", "support"), node.token("otto", "operator")
+    told = "reason must say why, in 1 to 500 characters"
+    for token, path, body in (
+        (sue, f"support/jobs/{job}/force", {}),
+        (sue, f"support/jobs/{job}/cancel", {}),
+        (sue, f"support/jobs/{job}/retry", {}),
+        (otto, "ops/dead-letters/replay", {"ids": [job]}),
+        (otto, "ops/revocations", {"jti": "a token's"}),
+    ):
+        asked = await node.ask("POST", f"/api/v1/{path}", token, {**body, "reason": reason})
+        assert (asked[0], asked[1]["detail"]) == (400, told), path
+    assert db.do(audit.entries(9)) == []
+
+
+async def test_a_reason_has_no_blanks_around_it(node: Node, db: Store) -> None:
+    path = f"/api/v1/support/jobs/{claimed(db, 'ann').id}/force"
+    await node.ask("POST", path, node.token("sue", "support"), {"reason": "  it hangs\n"})
+    assert [entry.why for entry in db.do(audit.entries(9))] == ["it hangs"]
+
+
+async def test_what_support_looks_at_is_in_the_trail_once(node: Node, db: Store) -> None:
+    job, sue = dead(db), node.token("sue", "support")
+    looks = {
+        "search": "search?q=ann", "list": "users/ann/jobs", "presence": "users/ann/presence",
+        "job": f"jobs/{job}", "history": f"jobs/{job}/history", "errors": f"jobs/{job}/errors",
+    }  # fmt: skip
+    for path in [*looks.values(), *looks.values()]:
+        assert (await node.ask("GET", f"/api/v1/support/{path}", sue))[0] == 200
+    found = db.do(audit.entries(50))[::-1]
+    about = [[], [], [], [job], [job], [job]]
+    assert [entry.what for entry in found] == [f"look: {what}" for what in looks]
+    assert [list(entry.jobs) for entry in found] == about
+    assert {(entry.who, entry.user) for entry in found} == {("sue", "ann")}
+
+
+async def test_support_is_not_told_that_a_job_may_be_anothers(node: Node) -> None:
+    unknown, sue = new_spec("ann").id, node.token("sue", "support")
+    for path in (f"jobs/{unknown}", f"jobs/{unknown}/errors"):
+        status, told = await node.ask("GET", f"/api/v1/support/{path}", sue)
+        assert (status, told["detail"]) == (404, f"There is no job {unknown!r}.")
+    _, told = await node.ask("GET", f"/api/v1/jobs/{unknown}", sue)
+    assert told["detail"].endswith("or it isn't yours.")
+
+
 # -- what operators do
 
 

@@ -58,7 +58,7 @@ def test_a_file_is_uploaded_with_the_job(rig: Rig, tmp_path: Path) -> None:
 
 
 def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:
-    token = rig.cli("token", "--user", "tess").stdout.strip()
+    token = rig.cli("token", "--user", "tess", "--role", "service").stdout.strip()
     assert rest("GET", f"{rig.url}/api/v1/jobs", token).json == {"jobs": [], "next": None}
 
 
@@ -78,6 +78,7 @@ def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:
         (["submit", "test.count", "--param", "to"], {}, ["--param 'to'", "name=value"]),
         (["submit", "test.reads", "--file", "nowhere"], {}, ["--file nowhere", "no such file"]),
         (["jobs", "show", "00-nothing"], {}, ["'00-nothing' is no job's id"]),
+        (["tokens", "revoke", "--jti", "a", "--reason", " "], {}, ["--reason ' '", "1 to 500"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_words_and_exit_status_2(

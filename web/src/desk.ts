@@ -131,7 +131,8 @@ export class Desk implements Listener, Content {
 
   async #watch(user: User): Promise<void> {
     if (user.id !== this.#user?.id) this.#begin(user);
-    const ack = await this.#connection.request("watch", { user: user.id, reason: this.#reason.text }, 1);
+    const why = this.#reason.text ? { reason: this.#reason.text } : {};
+    const ack = await this.#connection.request("watch", { user: user.id, ...why }, 1);
     if (!ack.ok) say(this.#error, problemText(ack.problem));
   }
 
