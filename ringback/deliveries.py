@@ -151,8 +151,8 @@ def show(delivery: str, owner: str | None = None) -> Generator[Call, Any, Delive
     parts = parts_of(delivery)
     if parts is None:
         raise WebhookNotFound(delivery)
-    yield from load(parts[0], owner)
-    found = yield from _delivery(delivery)
+    webhook = yield from load(parts[0], owner)
+    found = yield from _delivery(webhook, delivery)
     if found is None:
         raise WebhookNotFound(delivery)
     return found
@@ -163,7 +163,7 @@ def latest(
 ) -> Generator[Call, Any, list[Delivery]]:
     """A webhook's deliveries, newest first; of one state only, if that is given. Raises
     WebhookNotFound."""
-    yield from load(webhook_id, owner)
+    webhook = yield from load(webhook_id, owner)
     names: list[str] = []
     for kept in ("waiting", "delivered", "dead"):
         if state in (None, kept) or (state, kept) == ("sending", "waiting"):
@@ -171,7 +171,7 @@ def latest(
             names += [n.decode() for n in (yield plain("ZRANGE", where, 0, limit - 1, "REV"))]
     found = []
     for name in names:
-        one = yield from _delivery(name)
+        one = yield from _delivery(webhook, name)
         if one is not None and state in (None, one.state):
             found.append(one)
     return sorted(found, key=lambda one: one.created_at, reverse=True)[:limit]
@@ -217,9 +217,8 @@ def _enabled(webhook_id: str, owner: str | None = None) -> Generator[Call, Any, 
     return webhook
 
 
-def _delivery(name: str) -> Generator[Call, Any, Delivery | None]:
-    webhook_id, _ = parts_of(name) or ("", "")
-    fields = yield plain("HGETALL", key(home_of(webhook_id), "delivery", name))
+def _delivery(webhook: Webhook, name: str) -> Generator[Call, Any, Delivery | None]:
+    fields = yield plain("HGETALL", key(home_of(webhook.id), "delivery", name))
     if not fields:
         return None
 
@@ -230,9 +229,13 @@ def _delivery(name: str) -> Generator[Call, Any, Delivery | None]:
         at = number(field)
         return None if at is None else Instant(at)
 
+    next_at = moment(b"next_at")
+    if next_at is not None and webhook.paused_until is not None:
+        next_at = max(next_at, webhook.paused_until)
+
     return Delivery(
         id=name, state=fields[b"state"].decode(), attempts=number(b"attempts") or 0,
         tries=number(b"tries") or 0, status=number(b"status"),
-        reason=fields.get(b"reason", b"").decode(), next_at=moment(b"next_at"),
+        reason=fields.get(b"reason", b"").decode(), next_at=next_at,
         created_at=moment(b"created_at") or Instant(0), settled_at=moment(b"settled_at"),
     )  # fmt: skip

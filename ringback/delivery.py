@@ -34,8 +34,9 @@ NO_JOB = "The job was deleted meanwhile."
 class Delivery:
     """A delivery as its owner sees it.
 
-    ``attempts``: how often it was sent; ``tries``: those of them that count (a receiver that asks
-    us to come later costs none). ``status`` and ``reason``: of the last answer.
+    ``attempts``: how often it was tried; ``tries``: since it was replayed last. A request that was
+    answered with a wait is no try. ``next_at``: when it is tried, pauses of its webhook included.
+    ``status`` and ``reason``: of the last answer.
     """
 
     id: str
@@ -67,8 +68,8 @@ class Answer:
 class Verdict:
     """What becomes of a delivery, and of its webhook.
 
-    ``delay``: ms until the next try; ``pause``: ms for which the webhook gets nothing at all;
-    ``disable``: why it is switched off.
+    ``delay``: ms until the next try; ``pause``: ms for which the receiver asked to get nothing at
+    all, which is no failure; ``disable``: why it is switched off.
     """
 
     state: Literal["waiting", "delivered", "dead"]
@@ -102,13 +103,13 @@ def dead(reason: str, tries: int, status: int | None = None) -> Verdict:
 
 def _put_off(tries: int, age: int, answer: Answer) -> Verdict:
     status, reason = answer.status, answer.reason
-    if age > BUSY_FOR:
-        return dead(f"{reason}; put off for {duration(BUSY_FOR)}", tries, status)
     asked = min(max(answer.retry_after or 0, _S), LONGEST_WAIT)
+    if age > BUSY_FOR:
+        over = f"{reason}; put off for {duration(BUSY_FOR)}"
+        return Verdict(state="dead", status=status, reason=over, tries=tries, pause=asked)
     return Verdict(
-        state="waiting", status=status, reason=reason, tries=tries - 1,
-        delay=_with_jitter(asked), pause=asked,
-    )  # fmt: skip
+        state="waiting", status=status, reason=reason, tries=tries - 1, delay=asked, pause=asked
+    )
 
 
 def _with_jitter(ms: int) -> int:

@@ -250,6 +250,63 @@ def test_a_receiver_that_asks_to_wait_gets_nothing_until_then_and_no_try_is_spen
     assert [one.tries for one in claimed(db, known).due] == [1, 1]
 
 
+def test_a_receiver_that_asks_to_wait_has_not_failed_however_often_it_does(db: Store) -> None:
+    known = hook(db)
+    for _ in range(AT_ONCE):
+        ended(db)
+    fan_out(db)
+    for _ in range(3):
+        held = deliver(db, known, Answer(503, "Answered 503", 20_000))
+        after = loaded(db, known)
+        assert len(held.due) == AT_ONCE, "as many at once as before"
+        assert after.failing_since is None
+        assert after.paused_until is not None
+        assert 20_000 <= after.paused_until.ms - held.now < 25_000
+        for shown in db.do(deliveries.latest(known.id, "ann", 100)):
+            assert (shown.attempts, shown.tries, shown.status) == (0, 0, 503)
+            assert shown.next_at == after.paused_until
+        hasten(db, known)
+    deliver(db, known, FINE)
+    assert {one.attempts for one in db.do(deliveries.latest(known.id, "ann", 100))} == {1}
+
+
+def test_a_wait_whose_answer_got_lost_gives_one_try_back(db: Store) -> None:
+    known = hook(db)
+    ended(db)
+    fan_out(db)
+    deliver(db, known, BROKEN)
+    hasten(db, known)
+    held = claimed(db, known)
+    verdict = judge(held.due[0].tries, 0, Answer(503, "Answered 503", 20_000))
+    twice(db, deliveries.settle(held, held.due[0].id, verdict))
+    (shown,) = db.do(deliveries.latest(known.id, "ann", 10))
+    assert (shown.attempts, shown.tries) == (1, 1)
+
+
+def test_a_claim_ends_with_a_pause_or_it_would_outlast_a_short_one(db: Store) -> None:
+    known = hook(db)
+    for _ in range(AT_ONCE):
+        ended(db)
+    fan_out(db)
+    held = claimed(db, known, "mine")
+    settle(db, held, Answer(503, "Answered 503", 2_000))
+    assert db.do(deliveries.claim(known.id, "mine")) is None
+    paused = loaded(db, known).paused_until
+    assert paused is not None
+    assert due(db, "webhook") == {known.id: paused.ms}
+
+
+def test_a_delivery_shows_when_it_is_really_tried_though_its_webhook_is_paused(db: Store) -> None:
+    known = hook(db)
+    for _ in range(AT_ONCE):
+        ended(db)
+    fan_out(db)
+    deliver(db, known, BROKEN)
+    paused = loaded(db, known).paused_until
+    waiting = db.do(deliveries.latest(known.id, "ann", 100))
+    assert {one.next_at for one in waiting} == {paused}
+
+
 def test_a_receiver_that_is_gone_gets_nothing_more(db: Store) -> None:
     known = hook(db)
     ended(db)

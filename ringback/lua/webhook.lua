@@ -79,6 +79,8 @@ if action == 'claim' then
   local token, op, lease, most = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
   local other = held[1] and held[1] ~= token and tonumber(held[2]) > now
   if other or held[3] ~= '1' or tonumber(held[4] or 0) > now then
+    -- who may send nothing more needs no claim: it would outlast a short pause
+    if not other then redis.call('HDEL', WEBHOOK, 'claim', 'claim_until') end
     refresh(home, id)
     return {'busy'}
   end
@@ -116,6 +118,7 @@ if action == 'settle' then
   redis.call('PEXPIRE', record, KEPT)
   if a.state == 'waiting' then
     if redis.call('HGET', record, 'settled') == a.op then return 'ok' end
+    if a.pause > 0 then redis.call('HINCRBY', record, 'attempts', -1) end  -- it was no try
     redis.call('HSET', record, 'next_at', now + a.delay, 'settled', a.op)
     redis.call('ZADD', WAITING, now + a.delay, delivery)
   else
@@ -128,15 +131,18 @@ if action == 'settle' then
     return 'ok'
   end
   if a.unsent then return 'ok' end  -- it says nothing about the receiver
-  local failures = redis.call('HINCRBY', WEBHOOK, 'failures', 1)
   local since, paused = tonumber(held[6] or now), tonumber(held[4] or 0)
+  if a.pause > 0 then  -- it works and is busy: no failure
+    redis.call('HSET', WEBHOOK, 'paused_until', math.max(paused, now + a.pause))
+    return 'ok'
+  end
+  local failures = redis.call('HINCRBY', WEBHOOK, 'failures', 1)
   redis.call('HSET', WEBHOOK, 'failing_since', since)
   if failures >= THRESHOLD and paused <= now then
     local pauses = tonumber(held[7] or 0)
     paused = now + math.floor(math.min(PAUSE_CAP, PAUSE * 2 ^ pauses) * (1 + a.jitter))
     redis.call('HSET', WEBHOOK, 'pauses', pauses + 1)
   end
-  paused = math.max(paused, now + a.pause)
   if paused > now then redis.call('HSET', WEBHOOK, 'paused_until', paused) end
   if a.disable ~= '' then
     switch_off(home, id, a.disable)
