@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, WithJsonSchema, c
 
 from ringback import submission
 from ringback.catalog import JobType
-from ringback.errors import FieldError, InvalidParams
+from ringback.errors import FieldError, InputError, InvalidParams
 from ringback.files import File
 from ringback.job import Policy
 from ringback.plan import Task, undo_of
@@ -50,11 +50,20 @@ class DeclaredJob:
         return self.function(*args, **kwargs)
 
     def typed(self, params: dict[str, Any]) -> dict[str, Any]:
-        """JSON params as the function's annotated types; files stay ids."""
-        return {
-            name: self._adapters[name].validate_python(value) if name in self._adapters else value
-            for name, value in params.items()
-        }
+        """JSON params as the function's annotated types; files stay ids. Raises InputError for one
+        that doesn't fit: the type has changed since, or asks for more than a schema can say."""
+        return {name: self._typed(name, value) for name, value in params.items()}
+
+    def _typed(self, name: str, value: Any) -> Any:
+        if name not in self._adapters:
+            return value
+        try:
+            return self._adapters[name].validate_python(value)
+        except ValidationError:  # it quotes the value, which is nobody's but its owner's
+            raise InputError(
+                f"“{name}” of this job isn't what jobs of this type take.", code="invalid_params",
+                action="Submit a new job with what its type asks for.", field=name,
+            ) from None  # fmt: skip
 
     def task(self, **params: Any) -> Task:
         """This job as a step of a pipeline's plan; ``params`` as the function takes them.

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import orjson
 
 from ringback import catalog, census, files, mailbox, store
@@ -19,16 +18,12 @@ from ringback.estimate import Estimate, estimate_of
 from ringback.files import File, FileNotFound
 from ringback.job import Owner, Spec
 from ringback.keys import Call, new_job_id
+from ringback.params import faults
 from ringback.store import Submitted
 
 FILE_FORMAT = "ringback-file"  #: JSON Schema ``format`` of a param that is a file's id
-EXACT = 2**53  #: up to which every reader of JSON holds whole numbers exactly
 TITLE_LENGTH = 200
 KEY_LENGTH = 255
-_KINDS = {
-    "string": "text", "integer": "a whole number", "number": "a number", "array": "a list",
-    "object": "an object", "boolean": "true or false", "null": "null",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +82,8 @@ def fingerprint(request: Request) -> str:
 
 def check(kind: JobType, params: Mapping[str, Any]) -> None:
     """Raises InvalidParams with one entry per wrong field."""
-    validator = _Validator(kind.params)
-    found = [fault for e in validator.iter_errors(dict(params)) for fault in _field_errors(e)]
-    by_field = {fault.field: fault for fault in found}  # "required" comes once per missing field
-    if by_field:
-        raise InvalidParams(list(by_field.values()))
-
-
-def _is_integer(_: Any, value: Any) -> bool:
-    # JSON's numbers have no bound; a reader gives a very large one as a float, which isn't it
-    if isinstance(value, float):
-        return value.is_integer() and abs(value) < EXACT
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # so its stubs say
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)
+    if found := faults(kind.params, params):
+        raise InvalidParams(found)
 
 
 def file_params(kind: JobType) -> list[str]:
@@ -191,30 +170,3 @@ def title_of(template: str, named: Mapping[str, Any]) -> str:
 def _filled(template: str, named: Mapping[str, Any]) -> str:
     text = _TitleFormatter().vformat(template, (), named)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _field_errors(error: Any) -> list[FieldError]:
-    path = ".".join(("params", *map(str, error.absolute_path)))
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return [FieldError(f"{path}.{n}", None, "is missing; it is required") for n in missing]
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        message = f"is unknown; known: {', '.join(known)}"
-        extra = [name for name in error.instance if name not in known]
-        return [FieldError(f"{path}.{n}", error.instance[n], message) for n in extra]
-    return [FieldError(path, error.instance, _fault(error))]
-
-
-def _fault(error: Any) -> str:
-    if error.context:  # of a choice ("text or null") the library only says that none fits
-        options = [e for e in error.context if e.schema.get("type") != "null"]
-        return "; or ".join(_fault(e) for e in options)
-    match error.validator:
-        case "type":
-            return f"must be {_KINDS.get(error.validator_value, error.validator_value)}"
-        case "enum":
-            return f"must be one of {', '.join(map(str, error.validator_value))}"
-        case "pattern":
-            return f"must be {error.schema.get('description', error.validator_value)}"
-    return str(error.message)

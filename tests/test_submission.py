@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,9 +15,16 @@ from pydantic import Field
 from ringback import catalog, feeds, files, submission
 from ringback.connection import Store
 from ringback.declare import job
-from ringback.errors import FieldError, IdempotencyMismatch, InvalidParams, UnknownJobType
+from ringback.errors import (
+    FieldError,
+    IdempotencyMismatch,
+    InputError,
+    InvalidParams,
+    UnknownJobType,
+)
 from ringback.files import File
 from ringback.job import Job, Owner
+from ringback.params import TOLD
 from ringback.run import Run
 from ringback.submission import Defaults, Request, title_of
 
@@ -102,19 +110,69 @@ def test_every_wrong_param_is_named_with_its_value_and_what_is_wanted(desk: Desk
         "params.times": 10,
         "params.mode": "quick",
         "params.note": 5,
-        "params.rows": [1, "two"],
+        "params.rows.1": "two",
         "params.speed": 9,
     }
     wanted = {
         "params.to": "must be text",
-        "params.times": "maximum of 9",
+        "params.times": "must be at most 9",
         "params.mode": "one of fast, safe",
         "params.note": "must be text",
-        "params.rows": "a whole number",
+        "params.rows.1": "a whole number",
         "params.speed": "known: file, mode",
     }
     for field, words in wanted.items():
         assert words in errors[field].message
+
+
+@job("test.note")
+def note(
+    run: Run,
+    *,
+    name: Annotated[str, Field(pattern=r"^[a-z$]+$", description="small letters")] = "a",
+    rows: list[Annotated[str, Field(min_length=1, max_length=2_000)]] | None = None,
+    few: Annotated[list[int], Field(min_length=1, max_length=5_000)] = [1],  # noqa: B006
+) -> None:
+    """Notes."""
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "message"),
+    [
+        ({"name": "t\n"}, "name", "must be small letters"),
+        ({"few": [1] * 5_001}, "few", "must have at most 5,000 entries"),
+        ({"few": []}, "few", "must have at least 1 entry"),
+        ({"rows": ["a", "b" * 2_001]}, "rows.1", "must have at most 2,000 characters"),
+        ({"rows": ["a", ""]}, "rows.1", "must have at least 1 character"),
+        ({"rows": "a"}, "rows", "must be a list"),
+    ],
+)
+def test_what_is_wrong_is_told_in_few_words(
+    params: dict[str, Any], field: str, message: str
+) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        submission.check(note.kind, params)
+    assert [(e.field, e.message) for e in caught.value.errors] == [(f"params.{field}", message)]
+
+
+def test_of_thousands_of_wrong_entries_some_are_told() -> None:
+    with pytest.raises(InvalidParams) as caught:
+        submission.check(note.kind, {"rows": [1] * 5_000})
+    assert len(caught.value.errors) == TOLD
+
+
+@pytest.mark.parametrize("name", ["a", "z$"])
+def test_the_end_in_a_pattern_is_the_very_end(name: str) -> None:
+    submission.check(note.kind, {"name": name})
+
+
+def test_a_param_that_a_worker_cannot_take_ends_the_job_without_its_value_in_words() -> None:
+    value = "SEC" + "RET"  # the trace quotes this line
+    with pytest.raises(InputError) as caught:
+        note.typed({"name": value})
+    assert (caught.value.code, caught.value.field) == ("invalid_params", "name")
+    told = "".join(traceback.format_exception(caught.value))
+    assert "SECRET" not in told
 
 
 def test_all_missing_and_all_unknown_params_are_named(desk: Desk) -> None:
