@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 import uuid
 from enum import StrEnum
@@ -14,6 +15,7 @@ import aiohttp
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens, cli_webhooks
 from ringback.cli_base import DEMO, User, console, new_store, owner_of
@@ -49,7 +51,7 @@ def up(demo: Annotated[bool, typer.Option(help="run the main job at once")] = Fa
     settings = load_settings()
 
     async def then(everything: whole.Everything) -> None:
-        _welcome(everything.url)
+        _welcome(everything.url, settings.data_dir)
         if demo:
             await _demo(everything.url, settings)
 
@@ -186,8 +188,10 @@ def _readable(path: Path) -> Path:
     return path
 
 
-def _welcome(url: str) -> None:
+def _welcome(url: str, data_dir: Path) -> None:
     me = sys.argv[0] if sys.argv[0].endswith("ringback") else "ringback"
+    if data_dir != Settings.model_fields["data_dir"].default:  # another shell doesn't know of it
+        me = escape(f"RINGBACK_DATA_DIR={shlex.quote(str(data_dir.resolve()))} {me}")
     told = f"""
 [bold green]Ringback is up.[/]
 
@@ -196,7 +200,7 @@ def _welcome(url: str) -> None:
   Token   {me} token --user {DEMO}
   Try     {me} submit csv.import --watch --file examples/customers.csv --param table=customers
 
-Ctrl-C stops everything; the data stays in .ringback/.
+Ctrl-C stops everything; the data stays in {escape(str(data_dir))}/.
 """
     console.print(told, soft_wrap=True)
 

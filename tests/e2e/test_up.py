@@ -106,6 +106,18 @@ def test_all_parts_run_and_a_job_gets_through(up: Up) -> None:
     assert len(up.children()) == len(PARTS)
 
 
+def test_the_lines_of_its_welcome_work_in_a_shell_of_their_own(up: Up) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    assert f"the data stays in {up.directory}/." in up.log
+    for name in "Token", "Try":
+        (line,) = [line for line in up.log.splitlines() if line.split()[:1] == [name]]
+        done = subprocess.run(
+            line.split(maxsplit=1)[1], shell=True, env={"PATH": path}, cwd=ROOT,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("taken", ["port", "folder"])
 def test_a_second_one_is_refused_with_the_way_out(tmp_path: Path, up: Up, taken: str) -> None:
     env, told = {
