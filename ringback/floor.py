@@ -9,10 +9,11 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis.asyncio
 import structlog
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
-from ringback.connection import AsyncStore, passing
+from ringback.connection import TIMEOUT, AsyncStore, passing
 from ringback.errors import SettingsError, StoreUnavailable
 from ringback.keys import Call, plain
 from ringback.settings import Settings
@@ -46,19 +47,27 @@ async def check(settings: Settings) -> None:
     check_version(facts)
     for warning in warnings(facts):
         log.warning("store.risk", reason=warning)
-    await _check_broker(settings)
+    await _greet("RINGBACK_STORE_URL", settings.store)
+    broker = "RINGBACK_BROKER_URL"
+    await _greet(
+        broker if settings.broker_url else f"{broker} (unset: the store's next database)",
+        settings.broker,
+    )
 
 
-async def _check_broker(settings: Settings) -> None:
-    name = "RINGBACK_BROKER_URL"
-    if not settings.broker_url:
-        name += " (unset: the store's next database)"
-    broker = AsyncStore(settings.broker)
+async def _greet(setting: str, url: str) -> None:
+    """Raises SettingsError where the server doesn't want us. RESP2, in which events are read,
+    refuses a password where there is none; RESP3 takes it."""
+    client: Any = redis.asyncio.Redis.from_url(
+        url, protocol=2, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+    )
     try:
-        with suppress(StoreUnavailable):  # doorbells may be lost, and nothing else depends on it
-            await _asked(name, settings.broker, broker, "PING")
+        await client.ping()
+    except RedisError as error:
+        if _final(error):  # else it comes back, and who needs it waits for it
+            raise _refused(setting, url, error) from None
     finally:
-        await broker.close()
+        await client.aclose()
 
 
 def check_version(facts: Mapping[str, str]) -> None:
@@ -99,7 +108,7 @@ async def _patiently(url: str, store: AsyncStore, *command: str) -> Any:
     said = float("-inf")
     while True:
         try:
-            return await _asked("RINGBACK_STORE_URL", url, store, *command)
+            return await _asked(url, store, *command)
         except StoreUnavailable as error:
             if time.monotonic() - said >= SAY_EVERY:
                 said = time.monotonic()
@@ -107,7 +116,7 @@ async def _patiently(url: str, store: AsyncStore, *command: str) -> Any:
         await asyncio.sleep(LOOK_EVERY)
 
 
-async def _asked(setting: str, url: str, store: AsyncStore, *command: str) -> Any:
+async def _asked(url: str, store: AsyncStore, *command: str) -> Any:
     """The server's answer. Raises StoreUnavailable while there is none, and SettingsError where
     it doesn't want us."""
     try:
@@ -115,7 +124,7 @@ async def _asked(setting: str, url: str, store: AsyncStore, *command: str) -> An
     except (ResponseError, StoreUnavailable) as error:
         cause = error.__cause__ or error
         if _final(cause):
-            raise _refused(setting, url, cause) from None
+            raise _refused("RINGBACK_STORE_URL", url, cause) from None
         raise
 
 

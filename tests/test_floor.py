@@ -65,7 +65,7 @@ async def test_a_store_that_is_away_is_said_at_once_without_its_password_and_wai
 
 
 @pytest.mark.parametrize(
-    ("password", "given"), [("", "who:hush@"), ("right", ""), ("right", ":hush@")]
+    ("password", "given"), [("", "who:hush@"), ("", ":hush@"), ("right", ""), ("right", ":hush@")]
 )
 async def test_a_store_that_wants_another_password_is_no_matter_of_waiting(
     guarded: Valkey, password: str, given: str
