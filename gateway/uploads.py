@@ -75,7 +75,7 @@ class Uploads:
         return web.FileResponse(file.path, chunk_size=CHUNK, headers=headers)
 
     async def _store(self, path: Path, chunks: AsyncIterator[bytes]) -> int:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_room(path)
         partial = path.with_suffix(".part")
         size = 0
         try:

@@ -55,6 +55,14 @@ def place(data_dir: Path, file_id: str) -> Path:
     return data_dir / "files" / file_id[:2] / file_id
 
 
+def make_room(path: Path) -> None:
+    """Makes the folder that ``path`` will lie in, and those around it, for our own user alone:
+    other accounts of a machine have no business with what users upload."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def record(owner: str, file: File, job: str | None = None) -> Generator[Call, Any, None]:
     """Makes the file known, durably, to its owner alone; ``job`` made it, if one did."""
     fields = {

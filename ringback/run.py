@@ -121,7 +121,8 @@ class Run:
             for left in root.glob(f"{self.job_id}.*"):  # by attempts that were killed
                 shutil.rmtree(left, ignore_errors=True)
             self._workspace = root / f"{self.job_id}.{self._fence}"
-            self._workspace.mkdir(parents=True)
+            files.make_room(self._workspace)
+            self._workspace.mkdir(mode=0o700)
         return self._workspace
 
     # -- telling how it goes
@@ -278,7 +279,7 @@ class Run:
         self.checkpoint()
         file_id = files.new_file_id(self.owner.id)
         target = files.place(self.data_dir, file_id)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        files.make_room(target)
         size = path.stat().st_size
         shutil.move(path, target)
         file = File(id=file_id, name=whole(name), size=size, content_type=content_type, path=target)

@@ -32,6 +32,8 @@ STOP_WITHIN = 30.0  #: seconds for one part to end after SIGTERM
 RESTART_AFTER = 1.0  #: seconds
 LOUD = ("warning", "error", "critical")
 PR_SET_PDEATHSIG = 1
+PRIVATE = 0o077  #: the umask of all parts: no other account reads files, logs, the store
+FOLDERS = ("files", "inbox", "logs", "tables", "valkey", "work")
 
 console = Console(stderr=True, highlight=False)
 
@@ -181,7 +183,9 @@ async def run(settings: Settings, then: Callable[[Everything], Awaitable[None]])
     Raises SettingsError where the port is taken, or where it already runs here.
     """
     data_dir = settings.data_dir.resolve()
+    os.umask(PRIVATE)
     data_dir.mkdir(parents=True, exist_ok=True)
+    _close_to_others(data_dir)
     with _only_one(data_dir):
         check_port(settings)
         make_secret(data_dir)
@@ -254,6 +258,12 @@ def make_secret(data_dir: Path) -> None:
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32))
+
+
+def _close_to_others(data_dir: Path) -> None:
+    """What an earlier version left open to all accounts."""
+    for folder in filter(Path.is_dir, map(data_dir.joinpath, FOLDERS)):
+        folder.chmod(0o700)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any, Self
 from aiosmtpd.handlers import Mailbox
 from aiosmtpd.smtp import SMTP
 
+from ringback.files import make_room
+
 
 class Inbox:
     """An async context: while it is open, mail to ``127.0.0.1:port`` lands in ``maildir``."""
@@ -19,7 +21,7 @@ class Inbox:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._maildir.parent.mkdir(parents=True, exist_ok=True)
+        make_room(self._maildir)
         handler: Any = Mailbox(self._maildir)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(

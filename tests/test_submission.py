@@ -194,6 +194,13 @@ def test_a_file_of_somebody_else_is_as_unknown_as_none(desk: Desk) -> None:
     assert theirs.message == nobodys.message
 
 
+def test_files_lie_where_no_other_account_looks(tmp_path: Path) -> None:
+    where = files.place(tmp_path, files.new_file_id("ann"))
+    files.make_room(where)
+    modes = [folder.stat().st_mode & 0o777 for folder in (where.parent, where.parent.parent)]
+    assert modes == [0o700, 0o700]
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_an_idempotency_key_has_a_length_that_is_told(desk: Desk, key: str) -> None:
     request = Request(type="test.copy", owner=ANN, params={}, idempotency_key=key)

@@ -104,6 +104,10 @@ def test_all_parts_run_and_a_job_gets_through(up: Up) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stdout
     assert len(up.children()) == len(PARTS)
+    ours = [up.directory / name for name in ("files", "inbox", "logs", "tables", "valkey")]
+    made = [path for part in ours for path in (part, *part.rglob("*")) if path.exists()]
+    assert {path.parent.name for path in made} >= {"files", "logs", "valkey", "tables"}
+    assert not [path for path in made if path.stat().st_mode & 0o077], "other accounts can read"
 
 
 def test_the_lines_of_its_welcome_work_in_a_shell_of_their_own(up: Up) -> None:
