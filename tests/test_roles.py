@@ -244,6 +244,17 @@ async def test_a_backend_submits_for_a_user(node: Node) -> None:
     assert ids(page["jobs"]) == {view["id"]}
 
 
+async def test_a_backend_is_told_of_an_address_that_is_none(node: Node) -> None:
+    wanted = {"type": "csv.import", "owner": {"id": "eve", "email": "no at"}}
+    app = node.token("app", "service")
+    status, told = await node.ask("POST", "/api/v1/jobs", app, wanted)
+    assert (status, told["errors"][0]["field"], told["errors"][0]["value"]) == (
+        422, "owner.email", "no at",
+    )  # fmt: skip
+    async with node.socket(app) as socket:
+        assert (await socket.emit("submit", wanted))["problem"]["errors"] == told["errors"]
+
+
 @pytest.mark.parametrize("roles", [("user",), ("support", "operator", "author")])
 async def test_nobody_else_submits_for_another(node: Node, roles: tuple[str, ...]) -> None:
     wanted = {"type": "csv.import", "owner": {"id": "eve"}}
