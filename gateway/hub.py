@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from typing import Any, Protocol
 
 import redis.asyncio
@@ -24,6 +25,7 @@ LINGER = 30.0  #: seconds that a subscription outlives the user's last socket he
 PING_EVERY = 5.0  #: seconds
 SILENT = 3  #: pings without any answer before the connection counts as dead
 RETRY = 0.25  #: seconds between attempts to reach the store
+SAY_EVERY = 10.0  #: seconds between two warnings that it can't be reached
 
 
 class Listener(Protocol):
@@ -49,6 +51,7 @@ class Hub:
         self._linger: dict[str, asyncio.TimerHandle] = {}
         self._asked: list[str] = []  # channels for the next SUBSCRIBE
         self._unanswered = 0
+        self._said = float("-inf")
         self.reconnects = 0  #: connections that were lost
 
     @property
@@ -84,10 +87,16 @@ class Hub:
                 await self._session()
             except (RedisError, OSError) as error:
                 self.reconnects += 1
-                log.warning("hub.reconnects", reason=str(error))
+                self._say(error)
             finally:
                 await self._drop()
             await asyncio.sleep(RETRY)
+
+    def _say(self, error: Exception) -> None:
+        """A lost connection at once, one that can't be had now and then."""
+        if self.healthy or time.monotonic() - self._said >= SAY_EVERY:
+            self._said = time.monotonic()
+            log.warning("hub.reconnects", reason=str(error))
 
     async def _session(self) -> None:
         connection: Any = self._pool.make_connection()

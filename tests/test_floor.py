@@ -14,10 +14,10 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from ringback import floor
+from ringback import floor, valkey
 from ringback.errors import SettingsError
 from ringback.settings import PREFIX, Settings, load_settings
-from tests.rig import Process, Rig, Valkey, free_port
+from tests.rig import WITHIN, Process, Rig, Valkey, free_port
 
 
 @pytest.mark.parametrize(
@@ -102,22 +102,31 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server.kill()
 
 
-def test_a_gateway_whose_store_is_away_listens_and_says_so(tmp_path: Path) -> None:
-    port = free_port()
+def test_a_gateway_whose_store_is_away_listens_and_ends_when_a_wrong_one_comes(
+    tmp_path: Path,
+) -> None:
+    port, store = free_port(), free_port()
     env = {
-        "STORE_URL": "redis://127.0.0.1:1/0", "JWT_SECRET": "s" * 48, "PORT": str(port),
-        "DATA_DIR": str(tmp_path),
+        "STORE_URL": f"redis://who:hush@127.0.0.1:{store}/0", "JWT_SECRET": "s" * 48,
+        "PORT": str(port), "DATA_DIR": str(tmp_path),
     }  # fmt: skip
     argv = [sys.executable, "-m", "ringback.cli", "gateway"]
     all_of_it = {**os.environ, **{PREFIX + name: value for name, value in env.items()}}
     gateway = Process(argv, all_of_it, tmp_path / "log")
+    server = None
     try:
         gateway.says("gateway.ready")
         assert "store.waits" in gateway.log
         assert [status(port, path) for path in ("healthz", "readyz")] == [200, 503]
-        assert gateway.stop() == 0
+        assert gateway.log.count("hub.reconnects") <= 2, "now and then, not each time"
+        server = Process(valkey.command(store, tmp_path), dict(os.environ), tmp_path / "valkey")
+        assert gateway.popen.wait(WITHIN) == 2
+        assert "doesn't take this user" in gateway.log
+        assert "hush" not in gateway.log
     finally:
         gateway.kill()
+        if server is not None:
+            server.kill()
 
 
 def status(port: int, path: str) -> int:
