@@ -188,5 +188,16 @@ async def problems(request: web.Request, handler: Any) -> web.StreamResponse:
     except RingbackError as error:
         found = problem_of(error)
         return (found or unforeseen()).response()
-    except Exception:
-        return unforeseen().response()
+    except Exception as error:
+        return (_cut_short() if _is_clients(error, request) else unforeseen()).response()
+
+
+def _is_clients(error: Exception, request: web.Request) -> bool:
+    """Whether the client left, or sent a body that breaks off: nothing that we could mend."""
+    left = request.transport is None or request.transport.is_closing()
+    return error is request.content.exception() or (left and isinstance(error, ConnectionError))
+
+
+def _cut_short() -> Problem:
+    """(Who has left never reads it.)"""
+    return bad_request("body", None, "broke off, or isn't in chunks as it says; send it again")

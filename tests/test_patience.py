@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway import patience
 from tests.rig import Valkey
@@ -62,6 +63,10 @@ class Line:
             return await self.reader.readuntil(b"\r\n\r\n")
 
 
+def requests_under_way() -> int:
+    return sum("_handle_request" in str(task.get_coro()) for task in asyncio.all_tasks())
+
+
 @asynccontextmanager
 async def line(node: Node) -> AsyncIterator[Line]:
     reader, writer = await asyncio.open_connection(node.url.host, node.url.port)
@@ -93,6 +98,38 @@ async def test_a_body_letter_by_letter_is_closed(node: Node) -> None:
         assert await slow.ended()
         assert not sending.done()
         sending.cancel()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"{POST}Content-Length: 60\r\n",
+        f"{POST}Transfer-Encoding: chunked\r\n",
+        POST.replace("jobs", "files?name=a.csv") + "Content-Length: 60\r\n",
+        POST.replace("jobs", "files").replace("application/json", "multipart/form-data; boundary=b")
+        + "Content-Length: 60\r\n",
+    ],
+)
+async def test_who_leaves_amid_a_body_is_no_fault_of_ours(node: Node, head: str) -> None:
+    with capture_logs() as logs:
+        async with line(node) as leaving:
+            leaving.says(
+                f"{head}Expect: 100-continue\r\nAuthorization: Bearer {node.token()}\r\n\r\n"
+            )
+            assert b" 100 " in await leaving.answered()
+            assert requests_under_way() == 1
+            leaving.says("3\r\n{")
+        async with asyncio.timeout(SOON):
+            while requests_under_way():  # noqa: ASYNC110 (a request's end tells nobody)
+                await asyncio.sleep(0.02)
+    assert [each for each in logs if each["log_level"] == "error"] == []
+
+
+async def test_chunks_that_are_none_are_told(node: Node) -> None:
+    async with line(node) as wrong:
+        auth = f"Authorization: Bearer {node.token()}\r\n"
+        wrong.says(f"{POST}{auth}Transfer-Encoding: chunked\r\n\r\nnot a length\r\n")
+        assert b" 400 " in await wrong.answered()
 
 
 async def test_a_long_upload_that_gets_on_is_taken(node: Node) -> None:

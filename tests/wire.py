@@ -187,5 +187,7 @@ async def gateway(store_url: str, data_dir: Path, **settings: Any) -> AsyncItera
     app = make_app(whole)
     server = TestServer(app)
     await server.start_server(**serving())
+    # as where it isn't tested: who leaves doesn't cancel what was begun
+    server.runner.server.handler_cancellation = False  # type: ignore[union-attr]
     async with server, patient(server.runner), aiohttp.ClientSession() as http:
         yield Node(whole, http, server.make_url("/"), app)
