@@ -24,13 +24,24 @@ _WORDS = {
     "int_parsing_size": "must be a whole number of fewer digits",
     "string_type": "must be text",
     "string_too_short": "must have at least {min_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
     "string_too_long": "must have at most {max_length} characters",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "string_unicode": "must be text",
+    "none_required": "must be null",
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
+    "too_short": "must have at least {min_length} entries",
     "too_long": "must have at most {max_length} entries",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be one of {expected}",
@@ -55,10 +66,13 @@ _AN_OBJECT = {"body": "a JSON object"}
 
 async def body_of(request: web.Request) -> Any:
     """The JSON body. Raises a Problem: 415 where it says that it is something else, 400 that says
-    where it isn't JSON."""
+    where it isn't JSON. What says nothing is taken as JSON."""
     kind = request.content_type if "Content-Type" in request.headers else "application/json"
     if kind != "application/json" and not kind.endswith("+json"):
         told = f"The body is said to be {kind}. Send JSON, with Content-Type: application/json."
+        raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, told)
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        told = f"The body is said to be in {request.charset}. JSON is in UTF-8 (RFC 8259, 8.1)."
         raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, told)
     try:
         return orjson.loads(await request.read())
@@ -86,6 +100,12 @@ def _fault(model: type[BaseModel], error: ErrorDetails, data: Mapping[str, Any])
     return FieldError(path, value, _fix(model, field) or _words(error))
 
 
+def no_query(request: web.Request) -> None:
+    """For what takes no query. Raises a 400 Problem that names the first name in it."""
+    for name, value in request.query.items():
+        raise bad_request(name, value, "is unknown; nothing is taken in the query here")
+
+
 def _known(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()] or ["none"]
 
@@ -102,5 +122,8 @@ def _words(error: ErrorDetails) -> str:
         return _MOMENT
     if kind == "extra_forbidden":
         return "is unknown"
-    words = _WORDS.get(kind)
-    return error["msg"] if words is None else words.format(**error.get("ctx", {}))
+    context = error.get("ctx", {})
+    if context.get("min_length") == 1:
+        return "must not be empty"
+    # (a test goes over all kinds that our models have)
+    return _WORDS.get(kind, "is not valid").format(**context)

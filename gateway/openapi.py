@@ -166,7 +166,7 @@ def problems_of(endpoint: Endpoint) -> list[Kind]:
         found.append(kinds.FORBIDDEN)
     if endpoint.body is not None:
         found += [kinds.BAD_REQUEST, kinds.TOO_LARGE, kinds.UNSUPPORTED_MEDIA_TYPE]
-    if endpoint.query is not None:
+    if endpoint.query is not None or endpoint.path.startswith("/api/"):
         found.append(kinds.BAD_REQUEST)
     return list(dict.fromkeys(found))
 

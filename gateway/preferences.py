@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import time
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -20,10 +21,13 @@ from gateway.endpoint import Asked, Endpoint, json
 from gateway.models import Answer, Request, TypeName
 from ringback import catalog, choose, preferences
 from ringback.connection import AsyncStore
+from ringback.errors import UnknownJobType
 from ringback.preferences import LONGEST_WINDOW, Preferences, TypePreferences
 from ringback.quiet import QuietHours
 
 PATH = "/api/v1/me/preferences"
+#: In the same folders as the zones: the machine's own, the rules of others, none, other trees.
+NO_ZONE = re.compile(r"(localtime|posixrules|Factory)$|(posix|right)/")
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -54,7 +58,7 @@ def _locale(tag: str) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(name for name in available_timezones() if not NO_ZONE.match(name))
 
 
 @cache
@@ -202,10 +206,15 @@ class PreferencesApi:
     async def change(self, asked: Asked[None, PreferencesPatch]) -> web.Response:
         """The preferences as they are now, and as open notices heard of them."""
         patch = asked.body.model_dump(exclude_unset=True, by_alias=True)
-        for name, own in (patch.get("types") or {}).items():
-            if own is not None:
-                await self._db.do(catalog.find(name))
+        types = patch.get("types") or {}
+        await self._check([name for name, own in types.items() if own is not None])
         return self._answer(asked, await self._db.do(choose.change(asked.user, _edit(patch))))
+
+    async def _check(self, types: Sequence[str]) -> None:
+        known = [kind.name for kind in await self._db.do(catalog.everything())] if types else []
+        for name in types:
+            if name not in known:
+                raise UnknownJobType(name, known, f"types.{name}")
 
     def _answer(self, asked: Asked[Any, Any], wanted: Preferences) -> web.Response:
         owner = asked.identity.owner

@@ -92,7 +92,7 @@ def problem_of(error: Exception) -> Problem | None:
         case JobNotFound() | FileNotFound() | WebhookNotFound():
             return Problem(kinds.NOT_FOUND, str(error))
         case UnknownJobType():
-            fault = FieldError("type", error.name, str(error))
+            fault = FieldError(error.field, error.name, str(error))
             return Problem(kinds.UNKNOWN_JOB_TYPE, str(error), (fault,))
         case InvalidParams():
             told = "Some fields are wrong; each is listed with what it needs."

@@ -57,7 +57,8 @@ class Revoking:
         """200 once it is on disk; this node knows it already, the others within seconds."""
         wanted = asked.body
         if (wanted.jti is None) == (wanted.user is None):
-            raise bad_request("jti", wanted.jti, "or user must be there, and not both")
+            told = "must be there, or user instead of it: one of them, not both"
+            raise bad_request("jti", wanted.jti, told)
         if wanted.user is not None and wanted.expires is not None:
             raise bad_request("expires", wanted.expires, "goes with jti, not with user")
         kind: revocation.Kind = "user" if wanted.jti is None else "jti"

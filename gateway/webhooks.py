@@ -187,9 +187,9 @@ class Webhooks:
     async def _check(self, url: str | None, types: Sequence[str]) -> None:
         if types:
             known = [kind.name for kind in await self._db.do(catalog.everything())]
-            for name in types:
+            for place, name in enumerate(types):
                 if name not in known:
-                    raise UnknownJobType(name, known)
+                    raise UnknownJobType(name, known, f"types.{place}")
         if url is not None:
             await self._check_url(url)
 

@@ -66,12 +66,13 @@ class JobNotFound(RingbackError):
 
 
 class UnknownJobType(RingbackError):
-    """No worker has declared this job type."""
+    """No worker has declared this job type; ``field``: where a request names it."""
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
+    def __init__(self, name: str, known: Sequence[str], field: str = "type") -> None:
         listed = ", ".join(sorted(known)) or "none: start a worker first"
         super().__init__(f"There is no job type {name!r}. Known job types: {listed}.")
         self.name = name
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

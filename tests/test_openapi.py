@@ -141,7 +141,7 @@ async def test_a_list_is_filtered_and_leads_to_its_next_page(node: Node, db: Sto
         ("since=0001-01-01T00:00:00%2B14:00", "since", "must be a moment of the years 1 to 9999"),
         ("type=a%20b", "type", "must be the name of a job type"),
         ("sort=asc", "sort", "is unknown; known: limit, before, state"),
-        ("text=", "text", "must have at least 1 characters"),
+        ("text=", "text", "must not be empty"),
     ],
 )
 async def test_a_wrong_filter_is_told_with_name_and_fix(
@@ -159,6 +159,15 @@ async def test_a_wrong_filter_is_told_with_name_and_fix(
         ("PUT", "/api/v1/jobs", {}, 405, "method-not-allowed"),
         ("GET", "/api/v1/nothing", {}, 404, "not-found"),
         ("POST", "/api/v1/jobs", {"Content_Type": "text/plain"}, 415, "unsupported-media-type"),
+        (
+            "POST",
+            "/api/v1/jobs",
+            {"Content_Type": "application/json; charset=utf-16"},
+            415,
+            "unsupported-media-type",
+        ),
+        ("POST", "/api/v1/jobs?dry=1", {}, 400, "bad-request"),
+        ("GET", "/api/v1/types?sort=asc", {}, 400, "bad-request"),
         ("GET", "/api/v1/jobs", {"Accept": "text/html"}, 406, "not-acceptable"),
         ("GET", "/api/v1/jobs", {"Accept": "application/json;q=0, */*"}, 406, "not-acceptable"),
         ("GET", "/api/v1/jobs", {"Authorization": "Basic x"}, 401, "unauthorized"),

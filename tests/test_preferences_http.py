@@ -91,6 +91,9 @@ async def test_nobody_sees_or_changes_anothers_preferences(node: Node) -> None:
         ({"digest_window": 90_000}, "digest_window", "must be 86400 or less"),
         ({"digest_window": "1 h"}, "digest_window", "must be a whole number"),
         ({"timezone": "berlin"}, "timezone", "Did you mean Europe/Berlin?"),
+        ({"timezone": "localtime"}, "timezone", "IANA name"),
+        ({"timezone": "Factory"}, "timezone", "IANA name"),
+        ({"timezone": "right/UTC"}, "timezone", "IANA name"),
         ({"timezone": "Europe/Berln"}, "timezone", "Europe/Berlin"),
         ({"locale": "en-GBB"}, "locale", "en-GB"),
         ({"quiet_hours": {"from": "25:00", "to": "08:00"}}, "quiet_hours.from", 'to "23:59"'),
@@ -114,7 +117,9 @@ async def test_a_wrong_patch_is_told_field_value_and_fix_and_changes_nothing(
 async def test_a_choice_for_an_unknown_job_type_is_refused_with_the_known_ones(node: Node) -> None:
     answer = await me(node, {"types": {"csv.imprt": {"email": "never"}}})
     assert answer.status == 422
-    assert "csv.import, links.check" in orjson.loads(answer.text)["detail"]
+    (error,) = orjson.loads(answer.text)["errors"]
+    assert (error["field"], error["value"]) == ("types.csv.imprt", "csv.imprt")
+    assert "csv.import, links.check" in error["message"]
     assert (await me(node, {"types": {"csv.imprt": None}})).status == 200
 
 

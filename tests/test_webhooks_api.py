@@ -85,7 +85,7 @@ async def test_a_webhook_is_changed_tested_and_removed(node: Node) -> None:
         ({"url": "https://xn--/"}, 400, "url", "must be an address such as"),
         ({"url": "example.com"}, 400, "url", "must start with https://"),
         ({"url": "http://ann:b@127.0.0.1/"}, 400, "url", "no user or password"),
-        ({**HERE, "types": ["csv.imprt"]}, 422, "type", "Known job types: csv.import"),
+        ({**HERE, "types": ["csv.imprt"]}, 422, "types.0", "Known job types: csv.import"),
         ({**HERE, "types": "csv.import"}, 400, "types", "must be a list"),
         ({**HERE, "secret": "mine"}, 400, "secret", "is unknown"),
     ],
