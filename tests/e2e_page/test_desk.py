@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
-from ringback.keys import demo_user
+from ringback import audit
+from ringback.keys import demo_user, new_job_id
 from tests.e2e_page.conftest import Invite
 from tests.e2e_page.people import card, ends
 from tests.e2e_page.test_looks import barriers, sideways
+from tests.rig import Rig
+
+#: Moments that are broken over lines, and cells too narrow for words.
+BROKEN = """() => [...document.querySelectorAll('.scroll td:not(.none)')].filter((cell) => {
+  const text = document.createRange();
+  text.selectNodeContents(cell);
+  const lines = new Set([...text.getClientRects()].map((line) => line.top)).size;
+  return cell.offsetWidth < 60 || (cell.dataset.head === 'When' && lines > 1);
+}).map((cell) => cell.textContent)"""
+WIDE = """() => [...document.querySelectorAll('.scroll, .scroll td')]
+  .filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.textContent)"""
 
 
 def test_support_looks_on_live_and_stops_a_job_with_a_reason(
@@ -34,6 +47,7 @@ def test_support_looks_on_live_and_stops_a_job_with_a_reason(
     desk.screenshot(path=tmp_path / "support.png", full_page=True)
     assert barriers(desk) == []
     assert sideways(desk) == 0
+    expect(desk.get_by_test_id("support-presence")).to_contain_text("Connected now: 1 in view.")
 
     desk.get_by_test_id("reason").fill("she called")
     card(desk, waiting).get_by_role("button", name="Cancel this job").click()
@@ -41,11 +55,33 @@ def test_support_looks_on_live_and_stops_a_job_with_a_reason(
     ends(card(hers, waiting), "cancelled")
 
 
-def test_operators_see_the_whole_and_who_did_what(invite: Invite, tmp_path: Path) -> None:
+def test_operators_see_the_whole_and_who_did_what(invite: Invite, rig: Rig, tmp_path: Path) -> None:
     otto = invite("Otto.Operates")
+    rig.do(audit.record("otto", f"webhook wh_{'7' * 32} removed", "its receiver is gone"))
+    rig.do(audit.record("dev-0a1b2c3d4e5f", "force", "It hangs.", [new_job_id("ann")], "ann"))
     board = otto.sign_in(otto.open("/ops"))
     expect(board.get_by_test_id("ops-calm")).to_have_text("Nothing is delayed.")
     expect(board.get_by_test_id("ops-idle")).to_contain_text("test.count")
-    board.screenshot(path=tmp_path / "ops.png", full_page=True)
+    trail = board.get_by_role("table", name="Audit trail")
+    expect(trail).to_contain_text("its receiver is gone")
+    expect(trail).not_to_contain_text("0 jobs")
+    for width in (1185, 768, 375):
+        board.set_viewport_size({"width": width, "height": 900})
+        assert board.evaluate(BROKEN) == [], width
+        assert board.evaluate(WIDE) == [], width
+        board.screenshot(path=tmp_path / f"ops-{width}.png", full_page=True)
     assert barriers(board) == []
     assert sideways(board) == 0
+
+
+@pytest.mark.parametrize(("path", "role"), [("/ops", "operator"), ("/support", "support")])
+def test_who_lacks_a_pages_role_is_told_and_stays_signed_in(
+    invite: Invite, path: str, role: str
+) -> None:
+    page = invite(f"Ann.Strays.{role}").here()
+    page.goto(page.url.rstrip("/") + path)
+    expect(page.get_by_test_id("denied")).to_contain_text(f"needs the role “{role}”")
+    assert barriers(page) == []
+    page.get_by_role("link", name="Go to your jobs").click()
+    page.get_by_test_id("sign-out").wait_for()
+    expect(page.get_by_test_id("sign-in-email")).to_have_count(0)

@@ -5,7 +5,8 @@ import { exactly, number } from "./measure.js";
 import { button, whileBusy } from "./press.js";
 import { Reason } from "./reason.js";
 import type { Session } from "./session.js";
-import type { Content } from "./shell.js";
+import type { Content, Ends } from "./shell.js";
+import { idNode, table } from "./table.js";
 
 interface Overview {
   readonly impacts: readonly Impact[];
@@ -70,6 +71,7 @@ interface Entry {
 
 const ROOT = "/api/v1/ops";
 const POLL_MS = 5_000;
+const LONG_WORD = 20;
 
 export class Board implements Content {
   readonly #error = h("p", { class: "field-error", role: "alert", hidden: true });
@@ -91,14 +93,14 @@ export class Board implements Content {
 
   constructor(
     private readonly session: Session,
-    private readonly signedOut: (reason: string) => void,
+    private readonly ends: Ends,
   ) {
     this.#letters = new Fill(h("ul", { class: "letters", "data-testid": "ops-letters" }), (letters) =>
       letters.length ? letters.map((letter) => this.#letterNode(letter)) : [h("li", { class: "quiet" }, "None.")],
     );
     this.element = h(
       "div",
-      { class: "activity" },
+      { class: "activity board" },
       h("h1", {}, "Operations"),
       this.#error,
       section("Now", this.#calm, this.#impacts.element, this.#facts),
@@ -173,7 +175,9 @@ export class Board implements Content {
 
   async #look<T>(path: string, init: RequestInit = {}): Promise<Answer<T>> {
     const answer = await call<T>(ROOT + path, this.session.token, init);
-    if (!answer.ok && [401, 403].includes(answer.problem.status)) this.signedOut(problemText(answer.problem));
+    if (answer.ok) return answer;
+    if (answer.problem.status === 401) this.ends.signedOut(problemText(answer.problem));
+    if (answer.problem.status === 403) this.ends.denied();
     return answer;
   }
 }
@@ -211,20 +215,22 @@ function trailNodes(entries: readonly Entry[]): Node[] {
   if (!entries.length) return [h("p", { class: "quiet" }, "Nothing was done yet.")];
   const rows = entries.map((entry) => [
     exactly(entry.at),
-    entry.who,
-    entry.what,
-    entry.user ?? (entry.count === 1 ? (entry.jobs[0] ?? "") : `${number(entry.count)} jobs`),
+    idNode(entry.who),
+    whatNode(entry.what),
+    whose(entry),
     entry.why,
   ]);
-  return [table("Audit trail", ["When", "Who", "What", "Whose", "Why"], rows)];
+  return [table("Audit trail", ["When", "Who", "What", "About", "Why"], rows)];
 }
 
-function table(name: string, heads: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
-  const head = h("tr", {}, ...heads.map((title) => h("th", { scope: "col" }, title)));
-  const body = rows.map((row) => h("tr", {}, ...row.map((cell) => h("td", {}, cell))));
-  return h(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
-    h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)),
-  );
+/** What was done may name ids (a webhook's, a token's). */
+function whatNode(what: string): Node {
+  const words = what.split(" ").map((word) => (word.length > LONG_WORD ? idNode(word) : word));
+  return h("div", {}, ...words.flatMap((word, at) => (at ? [" ", word] : [word])));
+}
+
+/** Whom and which jobs it was about; a deed may be about neither (a webhook, a token). */
+function whose({ user, jobs, count }: Entry): Node {
+  const about = count > 1 ? [`${number(count)} jobs`] : jobs.map(idNode);
+  return h("div", { class: "whose" }, ...(user ? [idNode(user)] : []), ...about);
 }

@@ -10,8 +10,9 @@ import { JobList } from "./list.js";
 import { Reason } from "./reason.js";
 import { renew, type Expiring } from "./renewal.js";
 import type { Session } from "./session.js";
-import type { Content } from "./shell.js";
+import type { Content, Ends } from "./shell.js";
 import type { JobView, Problem } from "./view.js";
+import { presenceLine, type Presence } from "./words.js";
 
 interface User {
   readonly id: string;
@@ -41,6 +42,7 @@ export class Desk implements Listener, Content {
   });
   readonly #error = h("p", { class: "field-error", id: "query-error", role: "alert", hidden: true });
   readonly #whose = h("p", { class: "notice", role: "status", hidden: true, "data-testid": "support-whose" });
+  readonly #there = h("p", { class: "quiet", hidden: true, "data-testid": "support-presence" });
   readonly #place = h("div");
   readonly element: HTMLElement;
   #list: JobList | undefined;
@@ -52,7 +54,7 @@ export class Desk implements Listener, Content {
 
   constructor(
     private readonly session: Session,
-    private readonly signedOut: (reason: string) => void,
+    private readonly ends: Ends,
   ) {
     this.#connection = new Connection(session, this);
     const form = h(
@@ -70,12 +72,12 @@ export class Desk implements Listener, Content {
       event.preventDefault();
       void this.#find();
     });
-    this.element = h("div", { class: "activity" }, h("h1", {}, "Support"), form, this.#whose, this.#place);
+    this.element = h("div", { class: "activity" }, h("h1", {}, "Support"), form, this.#whose, this.#there, this.#place);
   }
 
   open(): void {
     this.#connection.open();
-    this.#refresh = setInterval(() => this.#list?.refresh(), REFRESH_MS);
+    this.#refresh = setInterval(() => this.#again(), REFRESH_MS);
   }
 
   close(): void {
@@ -114,7 +116,8 @@ export class Desk implements Listener, Content {
   }
 
   refused(problem: Problem): void {
-    this.signedOut(problem.status === 401 ? "Your sign-in has ended. Sign in again." : problemText(problem));
+    if (problem.status === 403) this.ends.denied();
+    else this.ends.signedOut("Your sign-in has ended. Sign in again.");
   }
 
   async #find(): Promise<void> {
@@ -136,6 +139,19 @@ export class Desk implements Listener, Content {
     if (!ack.ok) say(this.#error, problemText(ack.problem));
   }
 
+  #again(): void {
+    this.#list?.refresh();
+    if (!document.hidden) void this.#lookForThem();
+  }
+
+  /** Whether the user is there now, which says how soon an email goes out. */
+  async #lookForThem(): Promise<void> {
+    const user = this.#user;
+    if (!user) return;
+    const answer = await this.#look<Presence>(`${ROOT}/users/${encodeURIComponent(user.id)}/presence`);
+    if (answer.ok && user === this.#user) say(this.#there, presenceLine(answer.value));
+  }
+
   #begin(user: User): void {
     this.#user = user;
     this.#showing = false;
@@ -146,6 +162,8 @@ export class Desk implements Listener, Content {
       empty: h("p", { class: "card empty" }, "This user has no jobs."),
     });
     say(this.#whose, `You see the page of ${who} (${user.id}), live and as they see it. It is read-only, but for what you do with a reason.`);
+    say(this.#there, "");
+    void this.#lookForThem();
     this.#place.replaceChildren(this.#list.element);
   }
 

@@ -2,4 +2,4 @@
 import { Activity } from "./activity.js";
 import { start } from "./shell.js";
 
-start((session, signedOut) => new Activity(session, signedOut));
+start((session, { signedOut }) => new Activity(session, signedOut));

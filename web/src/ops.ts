@@ -2,4 +2,4 @@
 import { Board } from "./board.js";
 import { start } from "./shell.js";
 
-start((session, signedOut) => new Board(session, signedOut), ["operator"]);
+start((session, ends) => new Board(session, ends), ["operator"]);

@@ -13,10 +13,17 @@ export interface Content {
   close(): void;
 }
 
-/** `make` gets the session, and what to call when the sign-in has ended, with the reason. */
-export type Make = (session: Session, signedOut: (reason: string) => void) => Content;
+/** How a page ends that was refused. */
+export interface Ends {
+  /** The sign-in has ended; asks for another, with the reason. */
+  signedOut(reason: string): void;
+  /** The sign-in is good, but not for this page: it stays, for the others. */
+  denied(): void;
+}
 
-/** Starts the page. `roles`: what a development sign-in here gives besides `user`. */
+export type Make = (session: Session, ends: Ends) => Content;
+
+/** Starts the page. `roles`: what it needs besides `user`; a development sign-in here gives it. */
 export function start(make: Make, roles: readonly string[] = []): void {
   const main = byId("main");
   const account = byId("account");
@@ -36,7 +43,11 @@ export function start(make: Make, roles: readonly string[] = []): void {
   }
 
   function follow(session: Session): void {
-    const content = make(session, leave);
+    const content = make(session, { signedOut: leave, denied });
+    function denied(): void {
+      content.close();
+      main.replaceChildren(deniedCard(roles));
+    }
     function leave(reason: string): void {
       content.close();
       forgetSession();
@@ -44,6 +55,7 @@ export function start(make: Make, roles: readonly string[] = []): void {
       askWho(reason);
     }
     account.replaceChildren(...accountNodes(session, content.controls ?? [], () => leave("")));
+    if (!roles.every((role) => rolesOf(session).includes(role))) return denied();
     main.replaceChildren(content.element);
     content.open();
   }
@@ -55,6 +67,17 @@ export function start(make: Make, roles: readonly string[] = []): void {
   const session = currentSession();
   if (session) follow(session);
   else askWho("");
+}
+
+function deniedCard(roles: readonly string[]): HTMLElement {
+  return h(
+    "section",
+    { class: "card signin", "aria-labelledby": "denied-title", "data-testid": "denied" },
+    h("h1", { id: "denied-title" }, "This page isn’t for your sign-in"),
+    h("p", { role: "status" }, `It needs the role “${roles.join("”, “")}”, which your sign-in doesn’t have.`),
+    h("p", {}, "You are still signed in. To come in as somebody else, sign out first."),
+    h("p", {}, h("a", { href: "/" }, "Go to your jobs")),
+  );
 }
 
 /** The pages that a role opens. */

@@ -2,4 +2,4 @@
 import { Desk } from "./desk.js";
 import { start } from "./shell.js";
 
-start((session, signedOut) => new Desk(session, signedOut), ["support"]);
+start((session, ends) => new Desk(session, ends), ["support"]);

@@ -275,3 +275,15 @@ export function sentence(text: string): string {
   const closed = /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
   return closed.charAt(0).toUpperCase() + closed.slice(1);
 }
+
+/** A user's connections on all nodes, as the gateway counts them. */
+export interface Presence {
+  readonly active: number;
+  readonly away: number;
+}
+
+export function presenceLine({ active, away }: Presence): string {
+  if (active + away === 0) return "Not connected now: what ends meanwhile goes out by email.";
+  const parts = [active ? `${number(active)} in view` : "", away ? `${number(away)} in the background` : ""];
+  return `Connected now: ${parts.filter(Boolean).join(", ")}.`;
+}
