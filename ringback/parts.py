@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.app import DRAIN, make_app
 from gateway.patience import patient
+from gateway.unreadable import told_plainly
 from ringback import floor, signals
 from ringback.errors import SettingsError
 from ringback.settings import LOOPBACK, Settings
@@ -52,6 +53,7 @@ async def _serve(settings: Settings) -> None:
         looking.result()  # refused: we don't even listen
     runner = web.AppRunner(app, shutdown_timeout=CLOSE_WITHIN, **serving())
     await runner.setup()
+    told_plainly(runner)
     site = web.TCPSite(runner, settings.host, settings.port, backlog=2048)
     try:
         await site.start()

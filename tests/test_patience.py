@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from structlog.testing import capture_logs
 
@@ -175,7 +176,12 @@ async def test_who_never_takes_an_answer_is_closed(node: Node) -> None:
 async def test_too_long_a_head_is_refused(node: Node, head: str) -> None:
     async with line(node) as large:
         large.says(f"GET / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n")
-        assert b" 400 " in await large.answered()
+        answered = await large.answered()
+        assert b" 400 " in answered
+        assert b"application/problem+json" in answered
+        told = orjson.loads(await large.reader.read())
+        assert "up to 8,190 bytes" in told["detail"]
+        assert "xxx" not in str(told)
 
 
 async def test_many_who_do_not_say_who_they_are_get_503(node: Node) -> None:

@@ -18,6 +18,7 @@ from yarl import URL
 from gateway.app import make_app
 from gateway.auth import Tokens
 from gateway.patience import patient
+from gateway.unreadable import told_plainly
 from ringback.job import Owner
 from ringback.parts import serving
 from ringback.settings import Settings
@@ -187,6 +188,7 @@ async def gateway(store_url: str, data_dir: Path, **settings: Any) -> AsyncItera
     app = make_app(whole)
     server = TestServer(app)
     await server.start_server(**serving())
+    told_plainly(server.runner)
     # as where it isn't tested: who leaves doesn't cancel what was begun
     server.runner.server.handler_cancellation = False  # type: ignore[union-attr]
     async with server, patient(server.runner), aiohttp.ClientSession() as http:
