@@ -107,8 +107,13 @@ class Process:
         self.popen.wait()
 
     def freeze(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP; returns once each of its threads has stopped, which takes a moment."""
         self._signal(signal.SIGSTOP)
+        until(self._stands_still, what=f"{self.argv} stands still")
+
+    def _stands_still(self) -> bool:
+        tasks = Path(f"/proc/{self.popen.pid}/task").glob("*/stat")
+        return all(task.read_text().rpartition(")")[2].split()[0] in "TZ" for task in tasks)
 
     def thaw(self) -> None:
         """SIGCONT."""
