@@ -242,7 +242,8 @@ class OpsWebhooks(Webhooks):
         names = await self._db.do(
             deliveries.replayable(name, since, delivered=wanted.delivered)
         )  # fmt: skip
-        told = f"webhook {name}: {len(names)} deliveries since {wanted.since.isoformat()} replayed"
+        count = f"{len(names)} {'delivery' if len(names) == 1 else 'deliveries'}"
+        told = f"webhook {name}: {count} since {wanted.since.isoformat()} replayed"
         op = audit.audited(
             asked.user, told, wanted.reason, [], deliveries.replay_all(name, names)
         )  # fmt: skip

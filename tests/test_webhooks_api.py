@@ -169,7 +169,7 @@ async def test_an_operator_replays_one_delivery_or_all_dead_letters_since_a_mome
     assert (status, again["state"], again["status"]) == (202, "waiting", 500)
     entry = db.do(audit.entries(10))[1]
     assert (entry.who, entry.why) == ("op", "their outage")
-    assert "1 deliveries since 2020" in entry.what
+    assert "1 delivery since 2020" in entry.what
     edges = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00")
     for moment in ("yesterday", "2026-01-31T09:30:00", 1_800_000_000, *edges):
         wrong = {"since": moment}
