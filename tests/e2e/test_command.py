@@ -65,7 +65,7 @@ def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("args", "env", "told"),
     [
-        (["gateway"], {"PORT": "x"}, ["RINGBACK_PORT='x'", "integer"]),
+        (["gateway"], {"PORT": "x"}, ["RINGBACK_PORT='x'", "whole number"]),
         (["gateway"], {"JWT_SECRET": "short"}, ["RINGBACK_JWT_SECRET", "32 bytes", "openssl"]),
         (["supervisor"], {"STORE_URL": "localhost"}, ["RINGBACK_STORE_URL='localhost'", "redis://"]),
         (["worker", "tasks.deliver"], {"SMTP_URL": "http://x"}, ["RINGBACK_SMTP_URL", "smtp://"]),
