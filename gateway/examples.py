@@ -1,5 +1,5 @@
-"""Examples of what goes over sockets and streams, for ``/asyncapi.json``. They are made of the
-models, so they have the shape of what they show."""
+"""Examples of what goes over sockets, streams and HTTP, for ``/asyncapi.json`` and
+``/openapi.json``. They are made of the models, so they have the shape of what they show."""
 
 from __future__ import annotations
 

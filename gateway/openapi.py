@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway import kinds
 from gateway.endpoint import JSON, Endpoint
+from gateway.examples import examples_of
 from gateway.kinds import Kind
 from gateway.models import ProblemView
 from gateway.webhook_models import MESSAGES
@@ -137,8 +138,15 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> Node:
             "required": True,
             "content": {endpoint.consumes: {"schema": _binary()}, FORM: {"schema": form}},
         }
-    content = {endpoint.consumes: {"schema": schemas[endpoint.body]}}
+    content = {endpoint.consumes: {"schema": schemas[endpoint.body], **_shown(endpoint.body)}}
     return {"required": not endpoint.body_optional, "content": content}
+
+
+def _shown(model: type[BaseModel]) -> Node:
+    """An example, of the models that have one; what nobody has to say is left out."""
+    for example in examples_of(model):
+        return {"example": example.payload.model_dump(mode="json", exclude_unset=True)}
+    return {}
 
 
 def _binary() -> Node:
@@ -174,7 +182,8 @@ def problems_of(endpoint: Endpoint) -> list[Kind]:
 def _success(endpoint: Endpoint, schemas: Schemas) -> Node:
     told: Node = {"description": endpoint.summary}
     if endpoint.answer is not None:
-        told["content"] = {endpoint.produces[0]: {"schema": schemas[endpoint.answer]}}
+        shown = _shown(endpoint.answer)
+        told["content"] = {endpoint.produces[0]: {"schema": schemas[endpoint.answer], **shown}}
     elif not endpoint.produces:
         told["content"] = {"*/*": {"schema": _binary()}}
     elif endpoint.status != 204:

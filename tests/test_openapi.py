@@ -15,6 +15,7 @@ from yarl import URL
 
 from gateway.accept import check_accept
 from gateway.kinds import KINDS
+from gateway.models import JobView, SubmitRequest
 from gateway.problems import Problem
 from gateway.wait import LONGEST, preferred
 from ringback import catalog, store
@@ -79,6 +80,13 @@ async def test_every_problem_in_the_document_is_a_kind_with_a_page(node: Node) -
     for status, value in examples:
         kind = KINDS[value["type"].removeprefix("urn:ringback:problem:")]
         assert (str(kind.status), kind.title) == (status, value["title"])
+
+
+async def test_a_job_is_shown_as_it_is_submitted_and_as_it_comes_back(node: Node) -> None:
+    submit = (await document(node))["paths"]["/api/v1/jobs"]["post"]
+    asked = submit["requestBody"]["content"]["application/json"]["example"]
+    got = submit["responses"]["202"]["content"]["application/json"]["example"]
+    assert SubmitRequest.model_validate(asked).type == JobView.model_validate(got).type
 
 
 def _examples(response: dict[str, Any]) -> list[dict[str, Any]]:
