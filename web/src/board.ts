@@ -1,7 +1,7 @@
 /** The operators' page: whom delays hit, queues, dead letters, breakers, the audit trail. */
 import { call, problemText, type Answer } from "./api.js";
 import { Fill, h, say } from "./dom.js";
-import { exactly, number } from "./measure.js";
+import { counted, exactly, number } from "./measure.js";
 import { button, whileBusy } from "./press.js";
 import { Reason } from "./reason.js";
 import type { Session } from "./session.js";
@@ -142,9 +142,9 @@ export class Board implements Content {
     const part = now.whole ? "" : " There is so much that counts by type are of a part.";
     say(
       this.#facts,
-      `${number(now.workers)} workers, ${number(now.busy)} of ${number(now.threads)} threads busy. ` +
-        `${number(now.notices)} users are still to be told of something, ${number(now.notices_due)} of them now. ` +
-        `${number(now.connections)} connections of ${number(now.connected_users)} users.${part}`,
+      `${counted(now.workers, "worker")}, ${number(now.busy)} of ${counted(now.threads, "thread")} busy. ` +
+        `Still to be told of something: ${counted(now.notices, "user")}, ${number(now.notices_due)} of them now. ` +
+        `${counted(now.connections, "connection")} of ${counted(now.connected_users, "user")}.${part}`,
     );
     this.#queues.show(now.queues);
     this.#breakers.show(now.breakers);
@@ -231,6 +231,6 @@ function whatNode(what: string): Node {
 
 /** Whom and which jobs it was about; a deed may be about neither (a webhook, a token). */
 function whose({ user, jobs, count }: Entry): Node {
-  const about = count > 1 ? [`${number(count)} jobs`] : jobs.map(idNode);
+  const about = count > 1 ? [counted(count, "job")] : jobs.map(idNode);
   return h("div", { class: "whose" }, ...(user ? [idNode(user)] : []), ...about);
 }

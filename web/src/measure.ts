@@ -17,6 +17,12 @@ export function number(value: number): string {
   return new Intl.NumberFormat(locale()).format(value);
 }
 
+/** "1 user", "2,000 users", "1½ hours": words whose plural is an s. */
+export function counted(figure: number | string, one: string): string {
+  const shown = typeof figure === "number" ? number(figure) : figure;
+  return `${shown} ${one}${String(figure) === "1" ? "" : "s"}`;
+}
+
 /** A size in bytes as "1.2 MB" (powers of 1000). */
 export function bytes(size: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
@@ -42,10 +48,6 @@ export function about(ms: number): string {
 function nearest(ms: number): number {
   const [, step] = STEPS.find(([below]) => ms < below) ?? [Infinity, HOUR];
   return Math.max(step, Math.round(ms / step) * step);
-}
-
-function counted(figure: string, unit: string): string {
-  return figure === "1" ? `1 ${unit}` : `${figure} ${unit}s`;
 }
 
 /** "in about 2 minutes", "in a moment"; from an hour on the time itself, "at 14:05". */

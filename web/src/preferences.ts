@@ -1,4 +1,5 @@
 /** What somebody wants of emails, as the gateway keeps it, and in words. Pure. */
+import { counted } from "./measure.js";
 import type { Problem } from "./view.js";
 import { sentence } from "./words.js";
 
@@ -119,8 +120,7 @@ const UNITS: readonly (readonly [seconds: number, name: string])[] = [
 export function span(seconds: number): string {
   if (seconds === 0) return "no wait";
   const [size, name] = UNITS.find(([size]) => seconds % size === 0) ?? [1, "second"];
-  const count = seconds / size;
-  return `${count} ${name}${count === 1 ? "" : "s"}`;
+  return counted(seconds / size, name);
 }
 
 /** What the gateway found wrong, by field; `rest` is what belongs to none. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { about, bytes, clock, exactly, left, soon, when } from "../src/measure.js";
+import { about, bytes, clock, counted, exactly, left, soon, when } from "../src/measure.js";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -10,6 +10,10 @@ const NOON = new Date(2026, 2, 1, 12, 0);
 function after(ms: number): string {
   return new Date(NOON.getTime() + ms).toISOString();
 }
+
+test("one is one, and all else is many", () => {
+  assert.deepEqual([0, 1, 2].map((n) => counted(n, "user")), ["0 users", "1 user", "2 users"]);
+});
 
 test("a time of another day says the day", () => {
   assert.match(when(NOON.toISOString(), NOON), /^at 12:00/);
