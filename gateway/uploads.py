@@ -6,6 +6,7 @@ import asyncio
 import mimetypes
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -21,6 +22,7 @@ from ringback.files import File
 
 CHUNK = 1 << 18  #: bytes
 NAME_LENGTH = 200
+PARTS = 100  #: of a form that are looked at for the file
 
 
 class Uploads:
@@ -102,12 +104,24 @@ async def _source(request: web.Request) -> tuple[str, AsyncIterator[bytes]]:
         return _name(request.query.get("name")), request.content.iter_chunked(CHUNK)
     try:
         reader = await request.multipart()
-        async for part in reader:
+        async for part in _first(reader, PARTS):
             if isinstance(part, BodyPartReader) and part.name == "file":
                 return _name(part.filename), _part(reader, part)
     except NO_FORM:
         raise _cut_short() from None
-    raise bad_request("file", None, "is missing: send the file as the form's part `file`")
+    raise bad_request(
+        "file",
+        None,
+        f"is missing: send the file as the form's part `file`, among its first {PARTS}",
+    )
+
+
+async def _first(reader: MultipartReader, most: int) -> AsyncIterator[Any]:
+    for _ in range(most):
+        part = await reader.next()
+        if part is None:
+            return
+        yield part
 
 
 async def _part(reader: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
