@@ -17,11 +17,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
-from pathlib import Path
 
 import orjson
 import structlog
 
+from letters.letter import Letters, Reader, Sender
+from letters.shelf import templates_root
 from ringback import outbox, preferences, store
 from ringback.codec import view_json
 from ringback.connection import Store
@@ -33,7 +34,6 @@ from ringback.preferences import Hold, Preferences, Skip
 from ringback.settings import Settings
 from ringback.unsubscribe import Links, Subscription
 from ringback.worker import Actor
-from tasks.letter import Letters, Reader, Sender
 from tasks.smtp import Aborted, Outcome, Transport
 
 log = structlog.get_logger(__name__)
@@ -256,18 +256,6 @@ def tried(job: Job) -> int:
     return job.updated_at.ms - job.notice.first_try.ms
 
 
-def templates_root(settings: Settings) -> Path:
-    """Where the email templates lie: the setting, the checkout, or the installed package."""
-    here = Path(__file__).parent
-    candidates = [here.parent / "templates" / "email", here / "templates" / "email"]
-    if settings.templates is not None:
-        candidates = [settings.templates]
-    for root in candidates:
-        if root.is_dir():
-            return root
-    raise SettingsError(f"RINGBACK_TEMPLATES={candidates[0]}: there is no such folder.")
-
-
 def _make(settings: Settings, db: Store, _: ExitStack) -> Callable[[str], None]:
     if settings.smtp_url is None:
         raise SettingsError(
@@ -277,7 +265,7 @@ def _make(settings: Settings, db: Store, _: ExitStack) -> Callable[[str], None]:
     domain = parseaddr(settings.email_from)[1].rpartition("@")[2]
     links = Links(settings.links, settings.public_url)
     house = House(domain, round(settings.email_window * 1000), links)
-    letters = Letters(templates_root(settings), sender)
+    letters = Letters(templates_root(settings.templates), sender)
     return Mailer(db, letters, Transport(settings.smtp_url), house).deliver
 
 

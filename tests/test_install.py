@@ -234,7 +234,7 @@ def test_the_wheel_holds_the_scripts_the_templates_and_the_pages(wheel: zipfile.
     assert {path.relative_to(ROOT).as_posix() for path in sources} <= names
     templates = [path.relative_to(ROOT).as_posix() for path in files("templates", "*")]
     assert templates
-    assert {f"tasks/{name}" for name in templates} <= names
+    assert {f"letters/{name}" for name in templates} <= names
 
 
 def files(folder: str, pattern: str) -> list[Path]:
@@ -245,4 +245,4 @@ def files(folder: str, pattern: str) -> list[Path]:
 
 def test_the_wheel_claims_no_other_name(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops - {"ringback", "gateway", "tasks"} == {"ringback-0.1.0.dist-info"}
+    assert tops - {"ringback", "letters", "gateway", "tasks"} == {"ringback-0.1.0.dist-info"}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tasks.letter import Letters, Reader, Sender, TemplateError
+from letters.letter import Letters, Reader, Sender, TemplateError
 
 ROOT = Path(__file__).parents[1] / "templates" / "email"
 ADA = Reader("u-42", "ada@example.com", "Ada Lovelace", "en-GB", "Europe/London")

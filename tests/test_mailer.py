@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from letters.letter import Letters, Sender
 from ringback import outbox, store
 from ringback.connection import Store
 from ringback.job import Job, Result
@@ -14,7 +15,6 @@ from ringback.keys import key, partition_of
 from ringback.testing import FakeStore
 from ringback.unsubscribe import Links
 from tasks.deliver import House, Mailer
-from tasks.letter import Letters, Sender
 from tasks.smtp import Transport
 from tests.eye import ask
 from tests.mishaps import PostOffice

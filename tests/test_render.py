@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.prose import Prose, plain, said
-from tasks.render import TemplateError, Templates
-from tasks.speech import FILTERS, listed, sentence, short, units
+from letters.prose import Prose, plain, said
+from letters.render import TemplateError, Templates
+from letters.speech import FILTERS, listed, sentence, short, units
 
 ROOT = Path(__file__).parents[1] / "templates" / "email"
 

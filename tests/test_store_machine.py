@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from letters.letter import Letters, Sender
 from ringback import choose, presence, store
 from ringback.attempt import NotQueued, _claim, _fail_or_retry, _hand_back
 from ringback.codec import view_json
@@ -39,7 +40,6 @@ from ringback.preferences import Preferences
 from ringback.quiet import QuietHours
 from ringback.unsubscribe import Links
 from tasks.deliver import MAYBE, House, Mailer
-from tasks.letter import Letters, Sender
 from tasks.smtp import Transport
 from tasks.supervisor import Supervisor
 from tests.mishaps import WEATHERS, Died, Fault, PostOffice, Wire, die

@@ -17,8 +17,8 @@ from babel.numbers import format_decimal
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from letters.prose import inert, plain, said
 from ringback.quiet import zone_of
-from tasks.prose import inert, plain, said
 
 _IRREGULAR = {"people": "person", "indices": "index", "series": "series", "data": "data"}
 

@@ -7,7 +7,7 @@
     <root>/_layout/    layout.html layout.txt style.css footer.md parts.md words.toml
 
 ``body.md`` is Jinja over Markdown, written once; both parts are made from it. Values reach it
-inert (``tasks.prose``). ``layout.html`` autoescapes. Templates run in Jinja's immutable sandbox,
+inert (``letters.prose``). ``layout.html`` autoescapes. Templates run in Jinja's immutable sandbox,
 and an unknown name is an error, never an empty string.
 """
 
@@ -34,9 +34,9 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from letters import speech
+from letters.prose import Prose, plain
 from ringback.errors import RingbackError
-from tasks import speech
-from tasks.prose import Prose, plain
 
 LAYOUT = "_layout"
 REQUIRED = ("message.toml", "subject.txt", "preheader.txt", "body.md", "fixtures/typical.json")

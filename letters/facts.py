@@ -1,6 +1,6 @@
 """Facts: what a terminal view says, checked, counted and made inert for a letter.
 
-Every text of a ``Facts`` is inert (see ``tasks.prose``): a title can't become a link. A view
+Every text of a ``Facts`` is inert (see ``letters.prose``): a title can't become a link. A view
 may lack optional fields; a letter is still right without them.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks.prose import inert, plain, said
+from letters.prose import inert, plain, said
 
 View = Mapping[str, Any]
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any
 
-from tasks.facts import STATES, Facts, Problem, Tally, View, Words, facts_of, load_words
-from tasks.prose import inert, plain, said
-from tasks.render import LAYOUT, Parts, TemplateError, Templates
+from letters.facts import STATES, Facts, Problem, Tally, View, Words, facts_of, load_words
+from letters.prose import inert, plain, said
+from letters.render import LAYOUT, Parts, TemplateError, Templates
 
 __all__ = ["Letters", "Reader", "Sender", "TemplateError"]
 
