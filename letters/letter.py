@@ -12,17 +12,15 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
-from email.utils import parseaddr
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any
 
 from letters.facts import STATES, Facts, Problem, Tally, View, Words, facts_of, load_words
+from letters.headers import addressed, explain, offer_stop, support_url
+from letters.people import Reader, Sender
 from letters.prose import inert, plain, said
 from letters.render import LAYOUT, Parts, TemplateError, Templates
 
@@ -34,31 +32,6 @@ DIGEST = "digest"
 DIGEST_TOLD = 20
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who gets the letter; ``timezone`` is an IANA name, ``locale`` a BCP 47 tag. ``asked``: for an
-    email even where an open page showed the end. ``stop``: where such emails are turned off, by a
-    GET for people and a POST for mail programs (RFC 8058)."""
-
-    id: str
-    email: str
-    name: str | None = None
-    locale: str = "en"
-    timezone: str = "UTC"
-    asked: bool = False
-    stop: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who writes: ``address`` with a name ("Ringback <no-reply@example.com>"), the gateway's
-    ``public_url``, and an email address or URL where people get help."""
-
-    address: str
-    public_url: str
-    support: str | None = None
 
 
 class Letters:
@@ -95,12 +68,12 @@ class Letters:
             raise ValueError("A letter needs at least one view.")
         jobs = self._facts(views)
         parts = self._parts(jobs, reader)
-        letter = _addressed(self.sender, reader)
+        letter = addressed(self.sender, reader)
         letter["Subject"] = parts.subject
         letter["Date"] = date
         letter["Message-ID"] = message_id
-        _explain(letter, self.sender, views, reason)
-        _offer_stop(letter, reader)
+        explain(letter, self.sender, views, reason)
+        offer_stop(letter, reader)
         letter.set_content(parts.text, cte="quoted-printable")
         if parts.html:
             letter.add_alternative(parts.html, subtype="html", cte="quoted-printable")
@@ -199,12 +172,6 @@ def _voice(reader: Reader) -> Reader:
     return replace(reader, email=said(reader.email), name=name, stop=inert(reader.stop))
 
 
-def support_url(sender: Sender) -> str:
-    """Where the support address leads: a web page as it is, an email address as mailto; or ""."""
-    support = sender.support or ""
-    return support if "://" in support or not support else f"mailto:{support}"
-
-
 def _words(path: Path) -> dict[str, Words]:
     try:
         return load_words(path)
@@ -213,68 +180,3 @@ def _words(path: Path) -> dict[str, Words]:
         raise TemplateError(path, int(line[1]) if line else 1, str(error)) from error
     except ValueError as error:
         raise TemplateError(path, 1, str(error)) from error
-
-
-def _addressed(sender: Sender, reader: Reader) -> EmailMessage:
-    """An empty letter from and to one mailbox each."""
-    author, recipient = _author(sender), _mailbox(reader.email, reader.name or "")
-    letter = EmailMessage(policy=_policy(recipient))
-    letter["From"] = author
-    letter["To"] = recipient
-    if sender.support and "@" in sender.support and "://" not in sender.support:
-        letter["Reply-To"] = _mailbox(sender.support, "")
-    return letter
-
-
-class _Link(UnstructuredHeader, BaseHeader):
-    """A URL, on one line however long: Python would write it as encoded words, which mean nothing
-    here (RFC 2369, 2)."""
-
-    def fold(self, *, policy: Policy[Any]) -> str:
-        return f"{self.name}: {self}{policy.linesep}"
-
-
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _Link)
-
-
-def _policy(recipient: Address) -> EmailPolicy[EmailMessage]:
-    # RFC 6531: no other way to write it
-    policy = SMTP if recipient.username.isascii() else SMTPUTF8
-    return policy.clone(header_factory=_HEADERS)
-
-
-def _author(sender: Sender) -> Address:
-    name, address = parseaddr(sender.address)
-    return _mailbox(address, name)
-
-
-def _mailbox(address: str, name: str) -> Address:
-    """RFC 5322 mailbox. The name loses RFC 5322's specials: should any mailer on the way drop
-    the quotes around it, a comma in it would begin a second address."""
-    user, _, domain = address.strip().rpartition("@")
-    if not user or not domain:
-        raise ValueError(f"{address!r} isn't an email address.")
-    shown = re.sub(r"[^\w .'\u2019&+-]+", " ", plain(said(name)))
-    return Address(
-        display_name=" ".join(shown.split())[:70].strip(),
-        username=user,
-        domain=domain.encode("idna").decode("ascii"),
-    )
-
-
-def _explain(letter: EmailMessage, sender: Sender, views: Sequence[View], reason: str) -> None:
-    """What machines and support read: no auto-replies please (RFC 3834), which jobs, and why."""
-    host = _author(sender).domain
-    letter["Auto-Submitted"] = "auto-generated"
-    letter["X-Auto-Response-Suppress"] = "All"
-    letter["List-Id"] = f"Job notices <jobs.ringback.{host}>"
-    letter["X-Ringback-Job"] = ", ".join(plain(said(view["id"])) for view in views)
-    letter["X-Ringback-Reason"] = plain(said(reason))
-
-
-def _offer_stop(letter: EmailMessage, reader: Reader) -> None:
-    """The button that mail programs show (RFC 2369, RFC 8058)."""
-    if reader.stop:
-        letter["List-Unsubscribe"] = f"<{reader.stop}>"
-        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

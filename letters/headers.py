@@ -1,0 +1,86 @@
+"""The header of a letter: addresses that can't be misread, and what mail programs go by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
+from email.utils import parseaddr
+from typing import Any
+
+from letters.facts import View
+from letters.people import Reader, Sender
+from letters.prose import plain, said
+
+
+def addressed(sender: Sender, reader: Reader) -> EmailMessage:
+    """An empty letter from and to one mailbox each."""
+    author, recipient = _author(sender), _mailbox(reader.email, reader.name or "")
+    letter = EmailMessage(policy=_policy(recipient))
+    letter["From"] = author
+    letter["To"] = recipient
+    if sender.support and "@" in sender.support and "://" not in sender.support:
+        letter["Reply-To"] = _mailbox(sender.support, "")
+    return letter
+
+
+class _Link(UnstructuredHeader, BaseHeader):
+    """A URL, on one line however long: Python would write it as encoded words, which mean nothing
+    here (RFC 2369, 2)."""
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Link)
+
+
+def _policy(recipient: Address) -> EmailPolicy[EmailMessage]:
+    # RFC 6531: no other way to write it
+    policy = SMTP if recipient.username.isascii() else SMTPUTF8
+    return policy.clone(header_factory=_HEADERS)
+
+
+def _author(sender: Sender) -> Address:
+    name, address = parseaddr(sender.address)
+    return _mailbox(address, name)
+
+
+def _mailbox(address: str, name: str) -> Address:
+    """RFC 5322 mailbox. The name loses RFC 5322's specials: should any mailer on the way drop
+    the quotes around it, a comma in it would begin a second address."""
+    user, _, domain = address.strip().rpartition("@")
+    if not user or not domain:
+        raise ValueError(f"{address!r} isn't an email address.")
+    shown = re.sub(r"[^\w .'\u2019&+-]+", " ", plain(said(name)))
+    return Address(
+        display_name=" ".join(shown.split())[:70].strip(),
+        username=user,
+        domain=domain.encode("idna").decode("ascii"),
+    )
+
+
+def explain(letter: EmailMessage, sender: Sender, views: Sequence[View], reason: str) -> None:
+    """What machines and support read: no auto-replies please (RFC 3834), which jobs, and why."""
+    host = _author(sender).domain
+    letter["Auto-Submitted"] = "auto-generated"
+    letter["X-Auto-Response-Suppress"] = "All"
+    letter["List-Id"] = f"Job notices <jobs.ringback.{host}>"
+    letter["X-Ringback-Job"] = ", ".join(plain(said(view["id"])) for view in views)
+    letter["X-Ringback-Reason"] = plain(said(reason))
+
+
+def offer_stop(letter: EmailMessage, reader: Reader) -> None:
+    """The button that mail programs show (RFC 2369, RFC 8058)."""
+    if reader.stop:
+        letter["List-Unsubscribe"] = f"<{reader.stop}>"
+        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+
+
+def support_url(sender: Sender) -> str:
+    """Where the support address leads: a web page as it is, an email address as mailto; or ""."""
+    support = sender.support or ""
+    return support if "://" in support or not support else f"mailto:{support}"
