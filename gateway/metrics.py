@@ -102,6 +102,8 @@ def _whole(found: Overview) -> Iterator[Metric]:
     yield _gauge("dead_letters", "Dead letters, replayed ones too", {"": found.dead})
     opened = {one.name: int(one.state.value != "closed") for one in found.breakers}
     yield _gauge("breaker_open", "Whether a service's circuit is open", opened, "service")
+    sounding = {one.key: 1 for one in found.alerts}
+    yield _gauge("alert", "What operators must mend, 1 while it is open", sounding, "alert")
 
 
 def _counter(name: str, told: str, value: int) -> Metric:

@@ -13,6 +13,7 @@ from gateway.background import spawn
 from gateway.endpoint import Asked, Endpoint, reply
 from gateway.models import ErrorView
 from gateway.oversight import (
+    AlertView,
     AuditEntry,
     AuditPage,
     AuditQuery,
@@ -136,6 +137,10 @@ def _view(found: Overview) -> OverviewView:
         threads=sum(worker.threads for worker in found.workers),
         busy=sum(worker.busy for worker in found.workers),
         breakers=[_breaker(one) for one in found.breakers],
+        alerts=[
+            AlertView(**plain(one, since=str(one.since), last=str(one.last)))
+            for one in found.alerts
+        ],
         notices=found.notices, notices_due=found.due, dead_letters=found.dead,
         connections=found.present.connections, connected_users=found.present.users,
         whole=found.whole, at=str(Instant(found.now)),

@@ -134,6 +134,16 @@ class BreakerView(Answer):
     error: str
 
 
+class AlertView(Answer):
+    """What is wrong and what to do about it, in plain words; since when, when last, how often."""
+
+    key: str
+    text: str
+    since: Moment
+    last: Moment
+    count: int
+
+
 class OverviewView(Answer):
     """``whole`` is false where so much is there that counts by type are of a part; ``notices``:
     users who are still to be told of something, ``notices_due`` those whose email is due now."""
@@ -144,6 +154,7 @@ class OverviewView(Answer):
     threads: int
     busy: int
     breakers: list[BreakerView]
+    alerts: list[AlertView]
     notices: int
     notices_due: int
     dead_letters: int

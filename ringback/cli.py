@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens, cli_webhooks
+from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens, cli_webhooks, doctor
 from ringback.cli_base import DEMO, User, console, new_store, owner_of
 from ringback.errors import RingbackError
 from ringback.logs import set_up
@@ -132,6 +132,15 @@ def show_audit(limit: Annotated[int, typer.Option(min=1, max=audit.KEPT)] = 50) 
     from ringback import show
 
     show.audit(new_store().do(audit.entries(limit)), console)
+
+
+@app.command("doctor")
+def doctor_() -> None:
+    """Look whether what Ringback needs is there; exit status 1 where something is wrong."""
+    findings = asyncio.run(doctor.examine(load_settings(), [doctor.store, doctor.troubles]))
+    doctor.show(findings, console)
+    if any(finding.sign == "wrong" for finding in findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,10 +43,23 @@ async def check(settings: Settings) -> None:
     """Returns once the store answers and is good; waits for it as long as that takes, and warns
     meanwhile. Raises SettingsError for a server that is too old or refuses us, which no waiting
     mends; logs a warning for one that may lose what it has accepted."""
-    facts = await _facts(settings.store)
+    facts = await _facts(settings.store, _patiently)
     check_version(facts)
     for warning in warnings(facts):
         log.warning("store.risk", reason=warning)
+    await _greet_both(settings)
+
+
+async def look(settings: Settings) -> list[str]:
+    """What the store risks, as it is now. Raises SettingsError as ``check`` does, and
+    StoreUnavailable."""
+    facts = await _facts(settings.store, _asked)
+    check_version(facts)
+    await _greet_both(settings)
+    return warnings(facts)
+
+
+async def _greet_both(settings: Settings) -> None:
     await _greet("RINGBACK_STORE_URL", settings.store)
     broker = "RINGBACK_BROKER_URL"
     await _greet(
@@ -93,10 +106,10 @@ def warnings(facts: Mapping[str, str]) -> list[str]:
     return found
 
 
-async def _facts(url: str) -> dict[str, str]:
+async def _facts(url: str, ask: Callable[..., Awaitable[Any]]) -> dict[str, str]:
     store = AsyncStore(url)
     try:
-        facts = _read(await _patiently(url, store, "INFO", "server", "persistence", "memory"))
+        facts = _read(await ask(url, store, "INFO", "server", "persistence", "memory"))
         with suppress(RedisError, StoreUnavailable):  # managed servers don't tell
             facts |= _read(await store.do(_ask("CONFIG", "GET", "appendfsync")))
     finally:

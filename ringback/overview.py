@@ -12,7 +12,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ringback import breaker, census, presence
+from ringback import alert, breaker, census, presence
+from ringback.alert import Alert
 from ringback.breaker import Breaker
 from ringback.census import WorkerBeat
 from ringback.instant import Instant
@@ -50,7 +51,7 @@ def _loads() -> Loads:
 @dataclass(slots=True)
 class Overview:
     """``queued``, ``running`` and ``retrying`` by job type, ``waits`` by the label of the service
-    that jobs wait for, ``delayed`` emails under ``""``; totals; workers; breakers."""
+    that jobs wait for, ``delayed`` emails under ``""``; totals; workers; breakers; open alerts."""
 
     queued: Loads = field(default_factory=_loads)
     running: Loads = field(default_factory=_loads)
@@ -65,6 +66,7 @@ class Overview:
     now: int = 0
     workers: Sequence[WorkerBeat] = ()
     breakers: Sequence[Breaker] = ()
+    alerts: Sequence[Alert] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,7 @@ def look() -> Generator[Call, Any, Overview]:
     found.now = int(seconds) * 1000 + int(micros) // 1000
     found.workers = yield from census.workers()
     found.breakers = yield from breaker.everything()
+    found.alerts = yield from alert.open_ones()
     found.present = sum((node.totals for node in (yield from presence.nodes())), NOBODY)
     return found
 

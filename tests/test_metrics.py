@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from ringback import store
+from ringback import alert, store
 from ringback.connection import Store
 from tests.eye import DONE, claimed
 from tests.node import Node, running
@@ -68,6 +67,16 @@ async def test_requests_are_counted_by_route_never_by_path(node: Node) -> None:
     name = "ringback_http_requests_total"
     assert found[f'{name}{{method="GET",route="/api/v1/jobs/{{id}}",status="404"}}'] == 2
     assert not any("made" in line for line in found)
+
+
+async def test_an_open_alert_is_a_number_and_on_the_overview(node: Node, db: Store) -> None:
+    db.do(alert.sound("mail.tls", "The mail server offers no TLS."))
+    assert (await numbers(node))['ringback_alert{alert="mail.tls"}'] == 1
+    _, found = await node.ask("GET", "/api/v1/ops/overview", node.token("otto", "operator"))
+    (told,) = found["alerts"]
+    assert (told["key"], told["text"], told["count"]) == (
+        "mail.tls", "The mail server offers no TLS.", 1,
+    )  # fmt: skip
 
 
 async def test_the_whole_is_seen_too(node: Node, db: Store) -> None:

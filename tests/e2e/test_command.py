@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback import alert
 from tests.e2e.client import rest
 from tests.e2e.look import ended, notice_of
 from tests.rig import Rig, free_port
@@ -55,6 +56,24 @@ def test_a_file_is_uploaded_with_the_job(rig: Rig, tmp_path: Path) -> None:
     assert job.spec.title == "Reading numbers.txt"
     assert job.result is not None
     assert job.result.summary == "5 bytes"
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(rig: Rig) -> None:
+    assert re.search("risk +store +Valkey with", rig.cli("doctor").stdout)
+    rig.do(alert.sound("mail.tls", "The mail server offers no TLS. Switch it on."))
+    ill = rig.cli("doctor")
+    rig.do(alert.settle("mail.tls"))
+    assert (ill.returncode, ill.stderr) == (1, "")
+    assert re.search(
+        r"wrong +mail\.tls +The mail server offers no TLS\. Switch it on\.", ill.stdout
+    )
+
+
+def test_the_doctor_says_that_the_store_doesnt_answer(rig: Rig) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    ill = rig.cli("doctor", STORE_URL=nowhere)
+    assert (ill.returncode, ill.stderr) == (1, "")
+    assert re.search(r"wrong +store +The store didn't answer", ill.stdout)
 
 
 def test_a_token_is_for_the_user_it_names(rig: Rig) -> None:

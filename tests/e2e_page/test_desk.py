@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from ringback import audit
+from ringback import alert, audit
 from ringback.keys import demo_user, new_job_id
 from tests.e2e_page.conftest import Invite
 from tests.e2e_page.people import card, ends
@@ -59,7 +59,9 @@ def test_operators_see_the_whole_and_who_did_what(invite: Invite, rig: Rig, tmp_
     otto = invite("Otto.Operates")
     rig.do(audit.record("otto", f"webhook wh_{'7' * 32} removed", "its receiver is gone"))
     rig.do(audit.record("dev-0a1b2c3d4e5f", "force", "It hangs.", [new_job_id("ann")], "ann"))
+    rig.do(alert.sound("mail.tls", "The mail server offers no TLS. Switch STARTTLS on there."))
     board = otto.sign_in(otto.open("/ops"))
+    expect(board.get_by_test_id("ops-alerts")).to_contain_text("Switch STARTTLS on there.")
     expect(board.get_by_test_id("ops-calm")).to_have_text("Nothing is delayed.")
     expect(board.get_by_test_id("ops-idle")).to_contain_text("test.count")
     trail = board.get_by_role("table", name="Audit trail")

@@ -12,6 +12,7 @@ interface Overview {
   readonly impacts: readonly Impact[];
   readonly queues: readonly Queue[];
   readonly breakers: readonly Breaker[];
+  readonly alerts: readonly Alert[];
   readonly workers: number;
   readonly threads: number;
   readonly busy: number;
@@ -43,6 +44,13 @@ interface Breaker {
   readonly since: string | null;
   readonly until: string | null;
   readonly error: string;
+}
+
+interface Alert {
+  readonly key: string;
+  readonly text: string;
+  readonly since: string;
+  readonly count: number;
 }
 
 interface Letter {
@@ -79,6 +87,10 @@ export class Board implements Content {
     h("ul", { class: "impacts", "aria-label": "Delays", "data-testid": "ops-impacts" }),
     (impacts) => impacts.map(({ text }) => h("li", { class: "notice" }, text)),
   );
+  readonly #alerts = new Fill<readonly Alert[]>(
+    h("ul", { class: "impacts", "aria-label": "To be mended", "data-testid": "ops-alerts" }),
+    (alerts) => alerts.map(alertNode),
+  );
   readonly #calm = h("p", { "data-testid": "ops-calm", hidden: true });
   readonly #facts = h("p", { class: "quiet" });
   readonly #queues = new Fill<readonly Queue[]>(h("div"), queueNodes);
@@ -103,7 +115,7 @@ export class Board implements Content {
       { class: "activity board" },
       h("h1", {}, "Operations"),
       this.#error,
-      section("Now", this.#calm, this.#impacts.element, this.#facts),
+      section("Now", this.#alerts.element, this.#calm, this.#impacts.element, this.#facts),
       section("Queues", this.#queues.element),
       section("Dead letters", this.#reason.element, this.#note, this.#letters.element),
       section("Circuit breakers", this.#breakers.element),
@@ -137,6 +149,7 @@ export class Board implements Content {
   }
 
   #show(now: Overview): void {
+    this.#alerts.show(now.alerts);
     this.#impacts.show(now.impacts);
     say(this.#calm, now.impacts.length ? "" : "Nothing is delayed.");
     const part = now.whole ? "" : " There is so much that counts by type are of a part.";
@@ -184,6 +197,16 @@ export class Board implements Content {
 
 function section(title: string, ...nodes: readonly Node[]): HTMLElement {
   return h("section", { class: "card panel" }, h("h2", {}, title), ...nodes);
+}
+
+function alertNode({ key, text, since, count }: Alert): Node {
+  const times = count > 1 ? `, ${counted(count, "time")}` : "";
+  return h(
+    "li",
+    { class: "notice", "data-alert": key },
+    h("p", {}, text),
+    h("p", { class: "quiet" }, `Since ${exactly(since)}${times} · ${key}`),
+  );
 }
 
 function queueNodes(queues: readonly Queue[]): Node[] {
