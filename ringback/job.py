@@ -419,6 +419,16 @@ class Job:
         """The mail server refused for good."""
         return self._email_done("failed", reason)
 
+    def email_bounced(self, message_id: str, reason: str) -> Job:
+        """The email that bore this Message-ID was taken and came back; no change for another's.
+        While its books aren't closed it may come back already."""
+        if not self._notice_in("sending", "delayed", "sent"):
+            return self
+        assert self.notice is not None
+        if self.notice.message_id != message_id:
+            return self
+        return self._noted(self.notice.came_back(reason))
+
     def email_delayed(self, reason: str, delay: int) -> Job:
         """Not accepted yet; the next try comes in ``delay`` ms, and a receipt may still end it."""
         if not self._notice_in("waiting", "sending", "delayed"):

@@ -63,6 +63,10 @@ class Notice:
             first_try=self.first_try or NOW,
         )  # fmt: skip
 
+    def came_back(self, reason: str) -> Notice:
+        """The email was taken, and not delivered after all."""
+        return Notice("failed", reason, NOW, self.message_id)
+
     def held(self, reason: str, until: int) -> Notice:
         """The user doesn't want to be written to before ``until`` (ms since 1970)."""
         return replace(self, state="waiting", reason=reason, at=Instant(until))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 import orjson
@@ -20,6 +21,7 @@ from ringback import audit
 from ringback.errors import whole
 from ringback.instant import Instant
 from ringback.keys import Call, plain
+from ringback.view import masked
 
 WHEN, WHY = "rb:{suppressed}:when", "rb:{suppressed}:why"
 KEPT = 200_000  #: addresses, the latest; some 60 MB
@@ -27,6 +29,8 @@ SOFT_LIMIT = 3  #: days with a soft bounce that stop an address
 SOFT_WITHIN = 14 * 86_400_000  #: ms in which these days must lie
 LONGEST_REASON = 500  #: characters
 PAGE = 1_000  #: entries looked at in one go for those of one source
+
+BACK = "If the address is right and works, ask our support to let us write to it again."
 
 #: Who said so: the mail server to our face, an email that came back, its reader, one of ours, or
 #: the provider that sends for us.
@@ -87,13 +91,19 @@ def soft_bounce(
     name = normal(address)
     told = f"{whole(reason, LONGEST_REASON)} That happened on {SOFT_LIMIT} days within two weeks."
     record = _record(told, source, None)
-    text = yield _call("soft", name, record, KEPT, SOFT_LIMIT, SOFT_WITHIN)
+    text = yield _call("soft", name, record, KEPT, SOFT_LIMIT, SOFT_WITHIN, source)
     return _entry(name, text) if text else None
 
 
 def accepted(address: str) -> Generator[Call, Any, None]:
-    """An email arrived: soft bounces before it count no more."""
-    yield _call("clear", normal(address))
+    """The mail server took an email: what it said to our face before counts no more. What came back
+    later still does, since a relay takes everything."""
+    yield _call("clear", normal(address), 0)
+
+
+def delivered(address: str) -> Generator[Call, Any, None]:
+    """An email lies in the mailbox: soft bounces before it count no more."""
+    yield _call("clear", normal(address), 1)
 
 
 def lift(address: str, who: str, why: str) -> Generator[Call, Any, Suppression | None]:
@@ -134,6 +144,16 @@ def count() -> Generator[Call, Any, int]:
     return int((yield plain("ZCARD", WHEN)))
 
 
+def told(entry: Suppression) -> str:
+    """What its user reads where an email would have been sent."""
+    since = datetime.fromtimestamp(entry.at.ms / 1000, UTC)
+    why = f"Our support did so: {entry.reason}" if entry.source == "operator" else entry.reason
+    return (
+        f"Emails to {masked(entry.address)} have been stopped since {since.day} {since:%B %Y}. "
+        f"{why} {BACK}"
+    )
+
+
 def _record(reason: str, source: Source, who: str | None) -> bytes:
     return orjson.dumps(
         {"reason": whole(reason, LONGEST_REASON + 50), "source": source, "who": who}
@@ -141,7 +161,7 @@ def _record(reason: str, source: Source, who: str | None) -> bytes:
 
 
 def _call(action: str, name: str, *args: Any) -> Call:
-    keys = (WHEN, WHY, f"rb:{{suppressed}}:soft:{name}")
+    keys = (WHEN, WHY, f"rb:{{suppressed}}:soft:{name}", f"rb:{{suppressed}}:softback:{name}")
     return Call("suppress", keys, (action, name, *args), durable=action in ("add", "lift"))
 
 

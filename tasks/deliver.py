@@ -23,7 +23,7 @@ import structlog
 
 from letters.letter import Letters, Reader, Sender
 from letters.shelf import templates_root
-from ringback import outbox, preferences, store
+from ringback import outbox, preferences, sent, store, suppression
 from ringback.codec import view_json
 from ringback.connection import Store
 from ringback.doorbell import DELIVER, MAIL_QUEUE
@@ -32,6 +32,7 @@ from ringback.job import Job
 from ringback.outbox import Claim, Ledger
 from ringback.preferences import Hold, Preferences, Skip
 from ringback.settings import Settings
+from ringback.suppression import Suppression
 from ringback.unsubscribe import Links, Subscription
 from ringback.worker import Actor
 from tasks.smtp import Aborted, Outcome, Transport
@@ -123,6 +124,8 @@ class _Delivery:
         self._ledger = ledger
         self._now = now
         self._wanted = wanted
+        self._address: str | None = None
+        self._stopped: Suppression | None = None
 
     def go_on(self) -> None:
         """From where the ledger stands. Raises Aborted once another mailer holds the claim."""
@@ -162,10 +165,18 @@ class _Delivery:
         self.attempt()
 
     def _start(self) -> list[Job]:
+        self._look()
         started = self._each(self._begun)
         mine = [job for job in started if self._is_mine(job)]
         self._ledger = replace(self._ledger, jobs=tuple(job.id for job in mine))
         return mine
+
+    def _look(self) -> None:
+        """At its address (jobs of one email have the same), and whether that is written to."""
+        for job in self._each(lambda job: job)[:1]:
+            self._address = job.spec.owner.email
+            look = suppression.look(self._address or "")
+            self._stopped = self._db.do(look, patience=PATIENCE)
 
     def _begun(self, job: Job) -> Job:
         # what may be on the wire already is brought to its end, whatever the user prefers by now
@@ -174,6 +185,8 @@ class _Delivery:
         match preferences.obstacle(self._wanted, job.spec, self._now, seen=job.notice.seen):
             case Skip(reason):
                 return job.email_skipped(reason)
+            case _ if self._stopped is not None:
+                return job.email_skipped(suppression.told(self._stopped))
             case Hold(reason, until):
                 return job.email_held(reason, until)
         return job.email_started(self._ledger.message_id)
@@ -195,7 +208,14 @@ class _Delivery:
             date=datetime.now(UTC),
             reason=ASKED if reader.asked else UNSEEN,
         )
-        return self._mailer._transport.send(message, lambda: self._write("data-sent"))
+        return self._mailer._transport.send(message, lambda: self._leaves(jobs))
+
+    def _leaves(self, jobs: Sequence[Job]) -> None:
+        """From here on it may be out in the world, and come back (see ``ringback.bounce``)."""
+        self._write("data-sent")
+        ids, to = [job.id for job in jobs], self._address or ""
+        note = sent.note(self._ledger.message_id, self._user, to, ids)
+        self._db.do(note, patience=PATIENCE)
 
     def _reader(self, jobs: Sequence[Job]) -> Reader:
         owner, wanted = jobs[0].spec.owner, self._wanted
@@ -212,6 +232,7 @@ class _Delivery:
         # asleep for a minute: whoever took the claim over concludes, not we
         self._write(_LEDGER_AFTER.get(outcome.kind, "reserved"))
         if outcome.kind == "accepted":
+            self._db.do(suppression.accepted(self._address or ""), patience=PATIENCE)
             self.close(outcome.reason)
         elif outcome.kind == "refused":
             self._each(lambda job: job.email_failed(outcome.reason))

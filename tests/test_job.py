@@ -67,6 +67,7 @@ CHANGES: Mapping[str, Change] = {
     "email_started": lambda job: job.email_started("<1@x>"),
     "email_sent": lambda job: job.email_sent("250 OK"),
     "email_failed": lambda job: job.email_failed("550 no such user"),
+    "email_bounced": lambda job: job.email_bounced("<1@x>", "It came back."),
     "email_delayed": lambda job: job.email_delayed("451 busy", 5_000),
 }
 
@@ -370,6 +371,27 @@ def test_job_types_that_want_seen_are_not_content_with_a_pong() -> None:
     job = finished(receipt="seen")
     assert job.received(job.version, "pong") is job
     assert job.received(job.version, "seen").notice == Notice("skipped", SEEN, NOW)
+
+
+def test_an_email_that_was_sent_and_came_back_has_failed() -> None:
+    job = committed(committed(finished().email_started("<1@x>")).email_sent("250 OK"))
+    back = job.email_bounced("<1@x>", "It came back: no such mailbox.")
+    assert back.notice is not None
+    assert (back.notice.state, back.notice.reason) == ("failed", "It came back: no such mailbox.")
+    assert outcome(back) == outcome(job)
+    assert committed(back).email_bounced("<1@x>", "Again.").notice == back.notice
+
+
+def test_another_email_that_came_back_changes_nothing() -> None:
+    job = committed(committed(finished().email_started("<1@x>")).email_sent("250 OK"))
+    assert job.email_bounced("<2@x>", "It came back.") is job
+    assert finished().email_bounced("<1@x>", "It came back.").notice == finished().notice
+
+
+def test_an_email_may_come_back_before_its_books_are_closed() -> None:
+    job = committed(finished().email_started("<1@x>"))
+    back = committed(job.email_bounced("<1@x>", "It came back."))
+    assert back.email_sent("250 OK") is back
 
 
 def test_no_receipt_ends_a_notice_whose_email_may_be_on_the_wire() -> None:

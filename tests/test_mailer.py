@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from letters.letter import Letters, Sender
-from ringback import outbox, store
+from ringback import outbox, sent, store, suppression
 from ringback.connection import Store
 from ringback.job import Job, Result
 from ringback.keys import key, partition_of
@@ -98,3 +98,56 @@ def test_an_email_whose_answer_was_lost_is_settled_before_the_next_address_is_wr
     assert states(db, first, second) == ["sent", "sent"]
     assert [jobs for _, jobs in office.taken] == [[first], [first], [second]]
     assert office.taken[0][0] == office.taken[1][0], "the same Message-ID"
+
+
+def reasons(db: Store, *jobs: str) -> list[str]:
+    found = [db.do(store.load(job)).notice for job in jobs]
+    return [notice.reason for notice in found if notice is not None]
+
+
+def test_an_address_that_is_stopped_gets_no_email_and_its_user_is_told_why(
+    db: Store, office: PostOffice
+) -> None:
+    db.do(suppression.suppress("gone@example.com", "There is no such mailbox.", "bounce"))
+    gone, good = due(db, "gone@EXAMPLE.com"), due(db, "good@example.com")
+    deliver(db, office)
+    assert states(db, gone, good) == ["skipped", "sent"]
+    assert [jobs for _, jobs in office.taken] == [[good]]
+    told = reasons(db, gone)[0]
+    assert told.startswith("Emails to g…@example.com have been stopped since ")
+    assert "There is no such mailbox." in told
+    assert db.do(outbox.waiting("mix")) == []
+
+
+def test_a_lifted_address_is_written_to_again(db: Store, office: PostOffice) -> None:
+    db.do(suppression.suppress("back@example.com", "There was no such mailbox.", "smtp"))
+    db.do(suppression.lift("back@example.com", "sue", "it is back"))
+    back = due(db, "back@example.com")
+    deliver(db, office)
+    assert states(db, back) == ["sent"]
+
+
+def test_what_left_is_found_by_its_message_id(db: Store, office: PostOffice) -> None:
+    jobs = [due(db, "good@example.com") for _ in range(2)]
+    deliver(db, office)
+    ((message_id, _),) = office.taken
+    found = db.do(sent.find(message_id))
+    assert found
+    assert (found.user, found.address, sorted(found.jobs)) == (
+        "mix", "good@example.com", sorted(jobs),
+    )  # fmt: skip
+
+
+def test_an_email_that_came_back_before_its_second_try_is_not_sent_again(
+    db: Store, office: PostOffice
+) -> None:
+    office.weather = "answer lost"
+    job = due(db, "good@example.com")
+    deliver(db, office)
+    ((message_id, _),) = office.taken
+    db.do(store.update(job, lambda job: job.email_bounced(message_id, "It came back.")))
+    office.weather = "fine"
+    ask(db, "HSET", key(partition_of("mix"), "user", "mix"), "mailer_until", 1)
+    deliver(db, office)
+    assert states(db, job) == ["failed"]
+    assert len(office.taken) == 1

@@ -165,6 +165,25 @@ def test_an_email_that_arrives_clears_the_soft_bounces(fake: FakeStore) -> None:
     assert soft(fake, SOFT_LIMIT - 1) is None
 
 
+def test_a_relay_that_takes_everything_clears_no_emails_that_came_back(fake: FakeStore) -> None:
+    found = None
+    for _ in range(SOFT_LIMIT):
+        fake.do(suppression.accepted(ADA))
+        found = fake.do(suppression.soft_bounce(ADA, FULL, "bounce"))
+        fake.clock.advance(DAY)
+    assert found
+    assert found.source == "bounce"
+
+
+def test_an_email_in_the_mailbox_clears_all_soft_bounces(fake: FakeStore) -> None:
+    for source in ("smtp", "bounce"):
+        fake.do(suppression.lift(ADA, "sue", "anew"))
+        for _ in range(2 * SOFT_LIMIT):
+            assert fake.do(suppression.soft_bounce(ADA, FULL, source)) is None
+            fake.do(suppression.delivered(ADA))
+            fake.clock.advance(DAY)
+
+
 def test_soft_bounces_that_lie_weeks_apart_stop_nobody(fake: FakeStore) -> None:
     for _ in range(2 * SOFT_LIMIT):
         assert fake.do(suppression.soft_bounce(ADA, FULL)) is None
@@ -175,6 +194,17 @@ def test_a_lifted_address_begins_without_soft_bounces(fake: FakeStore) -> None:
     soft(fake, SOFT_LIMIT)
     fake.do(suppression.lift(ADA, "sue", "emptied"))
     assert soft(fake, SOFT_LIMIT - 1) is None
+
+
+def test_its_user_is_told_since_when_and_why(fake: FakeStore) -> None:
+    assert suppression.told(fake.do(suppression.suppress(ADA, GONE, "smtp"))) == (
+        "Emails to a…@example.com have been stopped since 5 January 2026. The mail server said "
+        "that there is no such mailbox. If the address is right and works, ask our support to let "
+        "us write to it again."
+    )
+    fake.do(suppression.lift(ADA, "sue", "anew"))
+    told = suppression.told(fake.do(suppression.suppress(ADA, "You asked us to.", "operator")))
+    assert "2026. Our support did so: You asked us to. If" in told
 
 
 def test_soft_bounces_leave_nothing_behind(db: Store) -> None:

@@ -1,11 +1,12 @@
 -- The list of addresses that nobody is written to. KEYS: addresses by when they came, their records,
--- days with a soft bounce of this address; ARGV: action, address, …
--- add   record, most kept, outranks (0 or 1)          -> the record that holds
--- soft  record, most kept, limit of days, within ms   -> the record, once there is one | ''
--- lift                                                -> the record that was there | ''
--- clear                                               -> ''  soft bounces count no more
+-- days with a soft bounce of this address, told by the server to our face, and told later;
+-- ARGV: action, address, …
+-- add   record, most kept, outranks (0 or 1)                -> the record that holds
+-- soft  record, most kept, limit of days, within ms, source -> the record, once there is one | ''
+-- lift                                                      -> the record that was there | ''
+-- clear all (0 or 1)  -> ''; soft bounces count no more: those told to our face, or all
 -- `record` is JSON without the time, which is written in here. All may be repeated.
-local WHEN, WHY, SOFT = KEYS[1], KEYS[2], KEYS[3]
+local WHEN, WHY, AT_ONCE, LATER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local action, address, record = ARGV[1], ARGV[2], ARGV[3]
 local FORGOTTEN = 100  -- entries over the most that one call forgets
 local DAY = 86400000
@@ -19,7 +20,7 @@ local function add()
   local over = redis.call('ZCARD', WHEN) + (there and 0 or 1) - ARGV[4]
   redis.call('ZADD', WHEN, (last[2] or 0) + 1, address)
   redis.call('HSET', WHY, address, text)
-  redis.call('DEL', SOFT)
+  redis.call('DEL', AT_ONCE, LATER)
   if over > 0 then
     local oldest = redis.call('ZRANGE', WHEN, 0, math.min(over, FORGOTTEN) - 1)
     redis.call('ZREM', WHEN, unpack(oldest))
@@ -34,13 +35,14 @@ if action == 'add' then
 end
 if action == 'soft' then
   if there then return there end
-  local day = math.floor(now / DAY)
+  local SOFT, day = ARGV[7] == 'smtp' and AT_ONCE or LATER, math.floor(now / DAY)
   redis.call('ZREMRANGEBYSCORE', SOFT, '-inf', now - ARGV[6])
   redis.call('ZADD', SOFT, now, day)
   redis.call('PEXPIRE', SOFT, ARGV[6])
   return redis.call('ZCARD', SOFT) >= tonumber(ARGV[5]) and add() or ''
 end
-redis.call('DEL', SOFT)
+redis.call('DEL', AT_ONCE)
+if action == 'lift' or ARGV[3] == '1' then redis.call('DEL', LATER) end
 if action == 'clear' or not there then return '' end
 redis.call('ZREM', WHEN, address)
 redis.call('HDEL', WHY, address)
