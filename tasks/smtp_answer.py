@@ -63,8 +63,8 @@ TOO_LARGE = Outcome(
 )
 LETTERS = Outcome(
     "refused",
-    "The mail server can't write to addresses with letters other than a to z. Change your address to "
-    "one without.",
+    "The mail server can't write to addresses with letters other than a to z. Change your "
+    "address to one without.",
 )
 BLOCKED = Outcome(
     "refused",
