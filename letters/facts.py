@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -38,11 +37,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """How a job type tells how many items met one end: for headlines ("{n} added"), and in
+    sentences ("{n} row was added", "{n} rows were added"). ``{unit}`` is what the job counts."""
+
+    short: str
+    one: str
+    many: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """How many items met one end, and the word for it: 3, "rejected"."""
+    """How many items met one end, and how to say it."""
 
     number: int
-    word: str
+    wording: Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +75,26 @@ class Failure:
     ref: str
 
 
+_DONE = Wording("{n} done", "{n} {unit} was done", "{n} {unit} were done")
+_FAILED = Wording("{n} failed", "{n} {unit} failed", "{n} {unit} failed")
+_SKIPPED = Wording("{n} skipped", "{n} {unit} was skipped", "{n} {unit} were skipped")
+_UNTRIED = Wording(
+    "{n} not attempted", "{n} {unit} was not attempted", "{n} {unit} were not attempted"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a job type speaks: past words for item outcomes, and what an end leaves behind.
+    """How a job type speaks: of items by their outcome, and of what an end leaves behind.
 
     ``halted`` replaces ``succeeded`` when the job stopped early; ``kept_*`` are sentences.
     """
 
-    succeeded: str = "done"
-    failed: str = "failed"
-    skipped: str = "skipped"
-    halted: str = "done"
+    succeeded: Wording = _DONE
+    failed: Wording = _FAILED
+    skipped: Wording = _SKIPPED
+    halted: Wording = _DONE
+    untried: Wording = _UNTRIED
     kept_partial: str = ""
     kept_failed: str = ""
     kept_cancelled: str = ""
@@ -106,6 +124,7 @@ class Facts:
     attempt: int
     max_attempts: int
     can_retry: tuple[str, ...]
+    retry_of: str
     finished_at: datetime | None
 
     @property
@@ -124,21 +143,31 @@ class Facts:
         return tuple(problem for problem in self.problems if problem.outcome == "skipped")
 
 
-def load_words(path: Path) -> dict[str, Words]:
+def words_from(text: str) -> dict[str, Words]:
     """Words by job type, from TOML; ``default`` serves every other type.
 
-    Raises ``ValueError`` for a key that no letter uses, ``tomllib.TOMLDecodeError`` for bad TOML.
+    Raises ``ValueError`` for a key that no letter uses and for a wording without its three parts,
+    ``tomllib.TOMLDecodeError`` for bad TOML.
     """
-    tables = tomllib.loads(path.read_text("utf-8"))
-    known = {field.name for field in fields(Words)}
-    for name, table in tables.items():
-        if extra := sorted(set(table) - known):
-            raise ValueError(f"[{name}] has unknown words {', '.join(extra)}")
-    return {"default": Words()} | {name: _words(table) for name, table in tables.items()}
+    tables = tomllib.loads(text)
+    return {"default": Words()} | {name: _words(name, table) for name, table in tables.items()}
 
 
-def _words(table: Mapping[str, str]) -> Words:
-    return Words(**{key: inert(text) for key, text in table.items()})
+def _words(name: str, table: Mapping[str, object]) -> Words:
+    kinds = {field.name: field.type for field in fields(Words)}
+    if extra := sorted(set(table) - set(kinds)):
+        raise ValueError(f"[{name}] has unknown words {', '.join(extra)}")
+    return Words(**{key: _word(f"[{name}] {key}", kinds[key], it) for key, it in table.items()})
+
+
+def _word(where: str, kind: object, value: object) -> Any:
+    if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "Wording" and isinstance(value, list) and len(value) == 3:
+        return Wording(*(str(form) for form in value))
+    three = 'like ["{n} added", "{n} row was added", "{n} rows were added"]'
+    shape = "a sentence" if kind == "str" else three
+    raise ValueError(f"{where} must be {shape}")
 
 
 def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
@@ -173,6 +202,7 @@ def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
         attempt=int(attempt.get("number") or 1),
         max_attempts=int(attempt.get("max") or 1),
         can_retry=tuple(_section(view, "can").get("retry") or ()),
+        retry_of=said(view.get("retry_of") or ""),
         finished_at=_moment(view.get("finished_at")),
     )
 
@@ -219,7 +249,7 @@ def _tally(counts: Mapping[str, int], idle: int, words: Words, state: str) -> tu
         Tally(counts["succeeded"], done),
         Tally(counts["failed"], words.failed),
         Tally(counts["skipped"], words.skipped),
-        Tally(idle, "not attempted"),
+        Tally(idle, words.untried),
     )
     return tuple(end for end in all_ends if end.number)
 

@@ -1,8 +1,10 @@
-"""Who a letter is from, and who reads it."""
+"""Who reads a letter, and who writes it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from letters.prose import inert, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,12 @@ class Reader:
     asked: bool = False
     stop: str = ""
 
+    @property
+    def inert(self) -> Reader:
+        """The same, as templates may see it (``letters.prose``)."""
+        name = said(self.name) if self.name else None
+        return replace(self, email=said(self.email), name=name, stop=inert(self.stop))
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -28,3 +36,14 @@ class Sender:
     address: str
     public_url: str
     support: str | None = None
+
+    @property
+    def page(self) -> str:
+        """The page with all jobs of whoever is signed in."""
+        return self.public_url.rstrip("/") + "/"
+
+    @property
+    def support_url(self) -> str:
+        """Where the support address leads: a web page as it is, an email address as mailto."""
+        support = self.support or ""
+        return support if "://" in support or not support else f"mailto:{support}"

@@ -8,33 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_datetime, get_timezone_name
-from babel.numbers import format_decimal
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from letters.language import listed, locale_of, number_of
 from letters.prose import inert, plain, said
 from ringback.quiet import zone_of
 
 _IRREGULAR = {"people": "person", "indices": "index", "series": "series", "data": "data"}
 
 
-@lru_cache(maxsize=256)
-def locale_of(tag: str) -> Locale:
-    """The locale for a BCP 47 tag; English if Babel doesn't know it."""
-    try:
-        return Locale.parse(tag.replace("_", "-"), sep="-")
-    except (UnknownLocaleError, ValueError, TypeError):
-        return Locale("en")
+@pass_context
+def plural(context: Context, count: float, one: str = "", many: str = "", **forms: str) -> str:
+    """The word that fits ``count``; the number itself isn't printed.
 
-
-def plural(count: int, one: str, many: str) -> str:
-    """``one`` or ``many``, as fits ``count``; the number itself isn't printed."""
-    return one if count == 1 else many
+    Two words do for English. A language with more forms names them by CLDR's categories:
+    ``count|plural(one="…", few="…", many="…", other="…")``. Raises ``ValueError`` without a word
+    for ``count``.
+    """
+    named = {"one": one, "many": many, "other": many} | forms
+    form = context["language"].form(count)
+    word = named.get(form) or named["other"]
+    if not word:
+        raise ValueError(f"plural has no word for {count} (its form here is “{form}”)")
+    return word
 
 
 def units(count: int, unit: str) -> str:
@@ -55,7 +56,7 @@ def _singular(unit: str) -> str:
 @pass_context
 def number(context: Context, value: float) -> str:
     """1204 as the reader writes it: "1,204", "1.204"."""
-    return inert(format_decimal(value, locale=locale_of(context["reader"].locale)))
+    return inert(number_of(value, context["reader"].locale))
 
 
 @pass_context
@@ -81,10 +82,10 @@ def _zone_name(local: datetime, locale: Locale) -> str:
     return str(get_timezone_name(local, width="short", locale=locale))
 
 
-def listed(values: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    *firsts, last = values
-    return f"{', '.join(firsts)} and {last}" if firsts else last
+@pass_context
+def joined(context: Context, values: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c", the way the letter's language does."""
+    return listed(values, context["language"].tag)
 
 
 def short(text: str, longest: int) -> str:
@@ -115,7 +116,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "units": units,
     "number": number,
     "datetime": moment,
-    "list": listed,
+    "list": joined,
     "short": short,
     "sentence": sentence,
     "clause": clause,

@@ -22,7 +22,7 @@ import orjson
 import structlog
 
 from letters.letter import Letters, Reader, Sender
-from letters.shelf import templates_root
+from letters.shelf import Shelf
 from ringback import outbox, preferences, sent, store, suppression
 from ringback.codec import view_json
 from ringback.connection import Store
@@ -277,7 +277,7 @@ def tried(job: Job) -> int:
     return job.updated_at.ms - job.notice.first_try.ms
 
 
-def _make(settings: Settings, db: Store, _: ExitStack) -> Callable[[str], None]:
+def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], None]:
     if settings.smtp_url is None:
         raise SettingsError(
             "RINGBACK_SMTP_URL isn't set. Set it to your mail server: smtp://user:password@host:587"
@@ -286,7 +286,8 @@ def _make(settings: Settings, db: Store, _: ExitStack) -> Callable[[str], None]:
     domain = parseaddr(settings.email_from)[1].rpartition("@")[2]
     links = Links(settings.links, settings.public_url)
     house = House(domain, round(settings.email_window * 1000), links)
-    letters = Letters(templates_root(settings.templates), sender)
+    letters = Letters(Shelf(settings.templates), sender)
+    stack.callback(letters.close)
     return Mailer(db, letters, Transport(settings.smtp_url), house).deliver
 
 

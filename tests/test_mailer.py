@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from letters.letter import Letters, Sender
+from letters.shelf import Shelf
 from ringback import outbox, sent, store, suppression
 from ringback.connection import Store
 from ringback.job import Job, Result
@@ -18,10 +19,10 @@ from tasks.deliver import House, Mailer
 from tasks.smtp import Transport
 from tests.eye import ask
 from tests.mishaps import PostOffice
-from tests.rig import ROOT, new_spec
+from tests.rig import new_spec
 
 HOME = "http://127.0.0.1:8000"
-LETTERS = Letters(ROOT / "templates" / "email", Sender("Ringback <no-reply@example.com>", HOME))
+LETTERS = Letters(Shelf(), Sender("Ringback <no-reply@example.com>", HOME))
 HOUSE = House("example.com", 10_000, Links("s" * 32, HOME))
 OUTBOX = key(partition_of("mix"), "outbox", "mix")
 

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from letters.letter import Letters, Sender
+from letters.shelf import Shelf
 from ringback import choose, presence, store
 from ringback.attempt import NotQueued, _claim, _fail_or_retry, _hand_back
 from ringback.codec import view_json
@@ -43,7 +44,7 @@ from tasks.deliver import MAYBE, House, Mailer
 from tasks.smtp import Transport
 from tasks.supervisor import Supervisor
 from tests.mishaps import WEATHERS, Died, Fault, PostOffice, Wire, die
-from tests.rig import ROOT, Valkey, come, new_spec
+from tests.rig import Valkey, come, new_spec
 
 T = TypeVar("T")
 
@@ -510,9 +511,7 @@ def _one(call: Call) -> Op[Any]:
     return (yield call)
 
 
-LETTERS = Letters(
-    ROOT / "templates" / "email", Sender("Ringback <no-reply@example.com>", "http://127.0.0.1:8000")
-)
+LETTERS = Letters(Shelf(), Sender("Ringback <no-reply@example.com>", "http://127.0.0.1:8000"))
 HOUSE = House("example.com", 0, Links("s" * 32, "http://127.0.0.1:8000"))
 
 
