@@ -50,7 +50,8 @@ class Example:
 
 
 VIEW = JobView(
-    id=JOB_ID, version=17, type="csv.import", title="Import of customers.csv", state="running",
+    id=JOB_ID, version=17, type="csv.import", title="Import of customers.csv",
+    severity="normal", state="running",
     message="Checking 500 rows",
     promise="You can leave this page: we'll email a…@example.com when it ends.",
     queue=None, step=StepView(index=2, count=4, name="Checking rows"),

@@ -241,6 +241,10 @@ class JobView(Answer):
     version: int
     type: str
     title: str
+    severity: Literal["normal", "high"] = Field(
+        description="high: a failure, in whole or in part, has consequences that can't wait; show "
+        "it until it was acknowledged"
+    )
     state: StateName
     message: str
     promise: str | None

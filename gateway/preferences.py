@@ -85,7 +85,9 @@ Zone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Berlin"])]
 Locale = Annotated[str, AfterValidator(_locale), Field(examples=["en-GB"])]
 Window = Annotated[
     int,
-    Field(ge=0, le=LONGEST_WINDOW, description="seconds between two emails", examples=[3_600]),
+    Field(
+        ge=0, le=LONGEST_WINDOW, description="seconds that an email collects for", examples=[3_600]
+    ),
 ]
 
 

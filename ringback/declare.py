@@ -17,6 +17,7 @@ from ringback.errors import FieldError, InputError, InvalidParams
 from ringback.files import File
 from ringback.job import Policy
 from ringback.plan import Task, undo_of
+from ringback.spec import Severity
 from ringback.submission import FILE_FORMAT
 
 JobFunction = Callable[..., Any]
@@ -130,6 +131,7 @@ def job(
     cancel_within: float = 30,
     unique_key: str | None = None,
     receipt: Literal["pong", "seen"] = "pong",
+    severity: Severity = "normal",
     grace_absent: float | None = None,
     grace_present: float | None = None,
 ) -> Callable[[JobFunction], DeclaredJob]:
@@ -155,11 +157,16 @@ def job(
     ``grace_*``: how long an email waits for a receipt. ``receipt="seen"``: only an explicit
     ``seen`` from the app counts as one.
 
+    ``severity="high"``: where it fails, in whole or in part, its user has to know at once. The
+    email goes out alone and waits for the grace only; the page stands still until the user says
+    that they have read it.
+
     Raises ValueError for a name with other characters than letters, digits, ``.``, ``_`` and
-    ``-``, TypeError for a signature that can't take params.
+    ``-``, and for another severity, TypeError for a signature that can't take params.
     """
 
     check_name(name)
+    check_severity(severity)
 
     def declare(function: JobFunction) -> DeclaredJob:
         kind = JobType(
@@ -170,7 +177,7 @@ def job(
             unique_key=unique_key,
             policy=Policy(
                 unit=unit, steps=steps, idempotent=idempotent, resume=resume,
-                max_attempts=max_attempts, receipt=receipt,
+                max_attempts=max_attempts, receipt=receipt, severity=severity,
                 backoff_base=round(backoff[0] * 1000), backoff_cap=round(backoff[1] * 1000),
                 timeout=milliseconds(timeout), start_within=round(start_within * 1000),
                 stall_after=round(stall_after * 1000), cancellable=cancellable,
@@ -188,6 +195,12 @@ def check_name(name: str) -> None:
     """Raises ValueError for what can't be a job type's name."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
+
+
+def check_severity(severity: str) -> None:
+    """Raises ValueError for what is no severity."""
+    if severity not in typing.get_args(Severity):
+        raise ValueError(f"severity is {severity!r}: use 'normal' or 'high'")
 
 
 def milliseconds(seconds: float | None) -> int | None:

@@ -139,6 +139,12 @@ class Job:
         )
 
     @property
+    def grave(self) -> bool:
+        """Whether it failed, in whole or in part, and its type says that this has consequences
+        which can't wait (``severity="high"``)."""
+        return self.spec.policy.severity == "high" and self.state in (State.FAILED, State.PARTIAL)
+
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """What a retry by the user may redo; empty: it can't be retried."""
         if self.state not in RETRIABLE or not self.spec.policy.idempotent or self.spec.parent:
@@ -436,16 +442,16 @@ class Job:
         assert self.notice is not None
         return self._noted(self.notice.delayed(reason, delay))
 
-    def email_skipped(self, reason: str) -> Job:
-        """Its owner wants no email; no change once one is being sent."""
-        if not self._notice_in("waiting", "delayed"):
+    def email_skipped(self, reason: str, message_id: str | None = None) -> Job:
+        """Its owner wants no email; no change once one, of this Message-ID, is being sent."""
+        if not self._waits(message_id):
             return self
         return self._noted(Notice("skipped", reason, NOW))
 
-    def email_held(self, reason: str, until: int) -> Job:
-        """Its owner wants no email before ``until`` (ms since 1970); no change once one is being
-        sent."""
-        if not self._notice_in("waiting", "delayed"):
+    def email_held(self, reason: str, until: int, message_id: str | None = None) -> Job:
+        """No email goes out before ``until`` (ms since 1970); no change once one, of this
+        Message-ID, is being sent."""
+        if not self._waits(message_id):
             return self
         assert self.notice is not None
         return self._noted(self.notice.held(reason, until))
@@ -455,6 +461,12 @@ class Job:
             return self
         assert self.notice is not None
         return self._noted(Notice(state, reason, NOW, self.notice.message_id))
+
+    def _waits(self, message_id: str | None) -> bool:
+        if message_id is None or not self._notice_in("sending"):
+            return self._notice_in("waiting", "delayed")
+        # asleep: another id is the mark of a mailer that had lost its claim, and sends nothing
+        return self.notice is not None and self.notice.message_id != message_id
 
     def _notice_in(self, *states: NoticeState) -> bool:
         return self.notice is not None and self.notice.state in states

@@ -20,6 +20,7 @@ import orjson
 from ringback.keys import Call, due_key, key, partition_of, plain
 
 CLAIM = 60_000  #: ms that a silent mailer keeps a user's claim
+AN_HOUR = 20  #: emails that a user may get in any hour, where the installation says nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +39,56 @@ class Ledger:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A granted claim: what a dead mailer left, and the jobs whose notices are due ``now`` (ms
-    since 1970, by the store's clock)."""
+    since 1970, by the store's clock).
+
+    ``next_digest``: no digest before this moment, since a window is open; ``capped``: no email
+    before this one, since the user got as many within an hour as there may be. Both may be over.
+    """
 
     ledger: Ledger | None
     now: int
     due: tuple[str, ...]
+    next_digest: int = 0
+    capped: int = 0
 
 
-def claim(user: str, token: str) -> Generator[Call, Any, Claim | None]:
-    """The right to write to ``user`` for 60 s; None while another holds it or it is too early."""
-    reply = yield _call("claim", user, token)
+def claim(user: str, token: str, an_hour: int = AN_HOUR) -> Generator[Call, Any, Claim | None]:
+    """The right to write to ``user`` for 60 s; None while another holds it. ``an_hour``: how many
+    emails a user may get in any hour."""
+    reply = yield _call("claim", user, token, an_hour)
     if reply[0] == b"busy":
         return None
-    ledger = _ledger(reply[1]) if reply[1] else None
-    return Claim(ledger, reply[2], tuple(job_id.decode() for job_id in reply[3:]))
+    _, ledger, now, next_digest, capped, *due = reply
+    return Claim(
+        _ledger(ledger) if ledger else None, now, tuple(job_id.decode() for job_id in due),
+        next_digest, capped,
+    )  # fmt: skip
+
+
+def open_window(user: str, token: str, until: int) -> Generator[Call, Any, int | None]:
+    """A window is open: no digest before ``until`` (ms since 1970). The moment that holds, for a
+    window that ends later is left as it is; None: the claim is somebody else's."""
+    reply = yield _call("open", user, token, until)
+    return reply[1] if reply[0] == b"opened" else None
 
 
 def write(user: str, token: str, ledger: Ledger) -> Generator[Call, Any, bool]:
-    """Records how far the email came, and keeps the claim; False: the claim is somebody else's."""
-    reply = yield _call("write", user, token, orjson.dumps(ledger))
+    """Records how far the email came, and keeps the claim; False: the claim is somebody else's.
+
+    From ``data-sent`` on the email counts as one of this hour; once, however often it is tried.
+    """
+    counted = "" if ledger.state == "reserved" else ledger.message_id
+    reply = yield _call("write", user, token, orjson.dumps(ledger), counted)
     return bool(reply[0] == b"written")
 
 
 def release(user: str, token: str, window: int) -> Generator[Call, Any, None]:
-    """Ends the claim; the user's next email comes after ``window`` ms at the earliest."""
+    """Ends the claim; the user's next digest comes after ``window`` ms at the earliest."""
     yield _call("release", user, token, window)
 
 
 def free(user: str) -> Generator[Call, Any, None]:
-    """Lets the user's next email come without regard to the last one."""
+    """Closes the user's window: the next digest needn't wait."""
     yield _call("free", user, "")
 
 
@@ -80,6 +102,7 @@ def _call(action: str, user: str, token: str, *args: Any) -> Call:
     partition = partition_of(user)
     keys = (
         key(partition, "user", user), key(partition, "outbox", user), due_key(partition, "notice"),
+        key(partition, "mailed", user),
     )  # fmt: skip
     return Call("mail", keys, (action, user, token, CLAIM, *args))
 

@@ -9,11 +9,17 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ringback.catalog import JobType
-from ringback.declare import DeclaredJob, check_name, milliseconds, schema_of
+from ringback.declare import (
+    DeclaredJob,
+    check_name,
+    check_severity,
+    milliseconds,
+    schema_of,
+)
 from ringback.errors import InvalidParams, JobError, PlanError
 from ringback.job import Policy
 from ringback.plan import Course, Plan, Task
-from ringback.spec import OnFailure
+from ringback.spec import OnFailure, Severity
 
 PlanFunction = Callable[..., Plan]
 
@@ -56,6 +62,7 @@ def pipeline(
     cancel_within: float = 30,
     unique_key: str | None = None,
     receipt: Literal["pong", "seen"] = "pong",
+    severity: Severity = "normal",
     grace_absent: float | None = None,
     grace_present: float | None = None,
 ) -> Callable[[PlanFunction], DeclaredPipeline]:
@@ -77,6 +84,7 @@ def pipeline(
     raises, and TypeError for an ``async`` function.
     """
     check_name(name)
+    check_severity(severity)
 
     def declare(function: PlanFunction) -> DeclaredPipeline:
         if inspect.iscoroutinefunction(function):
@@ -92,6 +100,7 @@ def pipeline(
                 timeout=milliseconds(timeout), start_within=round(start_within * 1000),
                 cancellable=cancellable, cancel_warning=cancel_warning,
                 cancel_within=round(cancel_within * 1000), receipt=receipt,
+                severity=severity,
                 grace_absent=milliseconds(grace_absent),
                 grace_present=milliseconds(grace_present),
             ),

@@ -19,7 +19,7 @@ from ringback.notice import SEEN, TURNED_OFF, EmailChoice
 from ringback.quiet import QuietHours, zone_of
 from ringback.spec import Spec
 
-LONGEST_WINDOW = 86_400  #: seconds between two emails
+LONGEST_WINDOW = 86_400  #: seconds that a digest may collect for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,9 @@ class TypePreferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """Of one user. ``digest_window``: seconds between two emails. None: the installation's window,
-    the token's locale and zone. An email may tell of several jobs, so these three don't depend on
-    the type."""
+    """Of one user. ``digest_window``: seconds for which an email collects what ends. None: the
+    installation's window, the token's locale and zone. An email may tell of several jobs, so these
+    three don't depend on the type."""
 
     email: EmailChoice = "fallback"
     digest_window: int | None = None
@@ -70,15 +70,36 @@ class Hold:
 
 
 def obstacle(
-    wanted: Preferences, spec: Spec, now: int, *, seen: bool = False
+    wanted: Preferences,
+    spec: Spec,
+    now: int,
+    *,
+    seen: bool = False,
+    grave: bool = False,
+    pace: Hold | None = None,
 ) -> Skip | Hold | None:
-    """What keeps an email about a job from being sent ``now`` (ms since 1970). ``seen``: a client
-    proved receipt of the end."""
+    """What keeps an email about a job from being sent ``now`` (ms since 1970).
+
+    ``seen``: a client proved receipt of the end. ``pace``: what holds all emails to this user but
+    those about ``grave`` failures, which nothing holds. Of several, the one that lasts longest is
+    told: then nothing else is in the way.
+    """
     choice = wanted.choice(spec.type)
     if choice == "never":
         return Skip(TURNED_OFF)
     if seen and choice != "always":
         return Skip(SEEN)
+    if grave:
+        return None
+    return latest(pace, _night(wanted, spec, now))
+
+
+def latest(*holds: Hold | None) -> Hold | None:
+    """The one that lasts longest; of equal ones, the first."""
+    return max(filter(None, holds), key=lambda hold: hold.until, default=None)
+
+
+def _night(wanted: Preferences, spec: Spec, now: int) -> Hold | None:
     zone = zone_of(wanted.timezone or spec.owner.timezone)
     hours = wanted.quiet(spec.type)
     until = None if hours is None else hours.ends(now, zone)

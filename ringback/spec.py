@@ -10,6 +10,7 @@ from ringback.estimate import Estimate
 
 Scope = Literal["all", "failed"]
 OnFailure = Literal["stop", "continue", "compensate"]
+Severity = Literal["normal", "high"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Policy:
     cancel_within: int = 30_000  #: a cancel that takes longer is shown, and may be forced
     receipt: Literal["pong", "seen"] = "pong"
     on_failure: OnFailure | None = None  #: of pipelines: what a failed step means for the others
+    severity: Severity = "normal"  #: high: its failures have consequences that can't wait
     grace_absent: int | None = None
     grace_present: int | None = None
 

@@ -24,6 +24,7 @@ def view_of(job: Job) -> JobView:
         "version": job.version,
         "type": spec.type,
         "title": spec.title,
+        "severity": spec.policy.severity,
         "state": job.state.value,
         "message": _message(job),
         "promise": None if job.state.terminal or spec.parent else promise(job),

@@ -1,4 +1,4 @@
-"""``email.deliver``: turns a user's due notices into one email, or one for each address of theirs.
+"""``email.deliver``: turns a user's due notices into emails, as ``tasks.sorting`` says which.
 
 Guarantee: every notice ends in a receipt, an accepted email or a recorded reason. No notice is
 told twice, but where the server's answer to DATA got lost: then there is one more try with the
@@ -9,7 +9,6 @@ What the user prefers is asked here, when a notice is due: so the newest word co
 
 from __future__ import annotations
 
-import hashlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
@@ -30,12 +29,14 @@ from ringback.doorbell import DELIVER, MAIL_QUEUE
 from ringback.errors import JobNotFound, SettingsError
 from ringback.job import Job
 from ringback.outbox import Claim, Ledger
-from ringback.preferences import Hold, Preferences, Skip
+from ringback.preferences import Hold, Skip
 from ringback.settings import Settings
 from ringback.suppression import Suppression
 from ringback.unsubscribe import Links, Subscription
 from ringback.worker import Actor
+from tasks import sorting
 from tasks.smtp import Aborted, Outcome, Transport
+from tasks.sorting import Terms
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +53,13 @@ MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twi
 @dataclass(frozen=True, slots=True)
 class House:
     """What all emails of an installation have in common: the ``domain`` of their Message-IDs, the
-    ``window`` (ms) between two emails to a user who chose none, the unsubscribe ``links``."""
+    ``window`` (ms) that an email collects for where its user chose none, the unsubscribe ``links``,
+    and how many emails a user gets ``an_hour`` at most."""
 
     domain: str
     window: int
     links: Links
+    an_hour: int = outbox.AN_HOUR
 
 
 class Mailer:
@@ -71,59 +74,71 @@ class Mailer:
     def deliver(self, user: str) -> None:
         """Writes to ``user`` if notices are due and nobody else is at it."""
         token = secrets.token_hex(8)
-        claim = self._db.do(outbox.claim(user, token), patience=PATIENCE)
+        an_hour = self._house.an_hour
+        claim = self._db.do(outbox.claim(user, token, an_hour), patience=PATIENCE)
         if claim is None:
             return
-        wanted = self._db.do(preferences.load(user), patience=PATIENCE)
         try:
-            window = self._write(user, token, claim, wanted)
+            window = self._write(user, token, claim)
         except Aborted:
             log.info("email.claim_lost", user=user)
             return
         if window is not None:
             self._db.do(outbox.release(user, token, window), patience=PATIENCE)
 
-    def _write(self, user: str, token: str, claim: Claim, wanted: Preferences) -> int | None:
-        """The ms before the user's next email; None where one is under way still, and with it the
-        claim: what else is due waits until that one has come to its end."""
+    def _write(self, user: str, token: str, claim: Claim) -> int | None:
+        """The ms before the user's next digest; None where an email is under way still, and with it
+        the claim: what else is due waits until that one has come to its end."""
+        jobs = self._load(claim.ledger.jobs if claim.ledger else claim.due)
+        terms = self._terms(user, token, claim, jobs)
         window = 0
-        for ledger in [claim.ledger] if claim.ledger else self._ledgers(claim.due):
-            delivery = _Delivery(self, user, token, ledger, claim.now, wanted)
+        ledgers = [claim.ledger] if claim.ledger else sorting.emails(jobs, self._house.domain)
+        for ledger in ledgers:
+            delivery = _Delivery(self, user, token, ledger, terms)
             delivery.go_on()
             if delivery.window is None:
                 return None
             window = max(window, delivery.window)
         return window
 
-    def _ledgers(self, due: Sequence[str]) -> list[Ledger]:
-        """An email for each address: a wrong one keeps no other from getting its own."""
-        jobs: dict[str | None, list[str]] = {}
-        for job_id in due:
+    def _load(self, ids: Sequence[str]) -> list[Job]:
+        jobs = []
+        for job_id in ids:
             with suppress(JobNotFound):
-                job = self._db.do(store.load(job_id), patience=PATIENCE)
-                jobs.setdefault(job.spec.owner.email, []).append(job_id)
-        return [self._new_ledger(those) for those in jobs.values()]
+                jobs.append(self._db.do(store.load(job_id), patience=PATIENCE))
+        return jobs
 
-    def _new_ledger(self, jobs: Sequence[str]) -> Ledger:
-        digest = hashlib.sha256(" ".join(sorted(jobs)).encode()).hexdigest()[:32]
-        return Ledger(message_id=f"<{digest}@{self._house.domain}>", jobs=tuple(jobs))
+    def _terms(self, user: str, token: str, claim: Claim, jobs: Sequence[Job]) -> Terms:
+        wanted = self._db.do(preferences.load(user), patience=PATIENCE)
+        terms = Terms(now=claim.now, wanted=wanted)
+        opens = terms.window_end(jobs, self.window(wanted))
+        if opens is not None and claim.ledger is None and claim.next_digest <= claim.now:
+            until = self._db.do(outbox.open_window(user, token, opens), patience=PATIENCE)
+            if until is None:
+                raise Aborted
+            claim = replace(claim, next_digest=until)
+        zone = sorting.zone_for(jobs, wanted)
+        return replace(terms, pace=sorting.pace_of(claim, zone, self._house.an_hour))
+
+    def window(self, wanted: preferences.Preferences) -> int:
+        """For how many ms an email to a user with these preferences collects."""
+        chosen = wanted.digest_window
+        return self._house.window if chosen is None else chosen * 1000
 
 
 class _Delivery:
     """One email under way. ``window``: the ms before the user's next one, once this one's ledger
     is done with; None until then."""
 
-    def __init__(
-        self, mailer: Mailer, user: str, token: str, ledger: Ledger, now: int, wanted: Preferences
-    ) -> None:
+    def __init__(self, mailer: Mailer, user: str, token: str, ledger: Ledger, terms: Terms) -> None:
         self.window: int | None = None
         self._mailer = mailer
         self._db = mailer._db
         self._user = user
         self._token = token
         self._ledger = ledger
-        self._now = now
-        self._wanted = wanted
+        self._terms = terms
+        self._wanted = terms.wanted
         self._address: str | None = None
         self._stopped: Suppression | None = None
 
@@ -152,9 +167,10 @@ class _Delivery:
 
     def close(self, reason: str) -> None:
         """The server has it: closes the books."""
-        self._each(lambda job: job.email_sent(reason))
-        chosen = self._wanted.digest_window
-        self.window = self._mailer._house.window if chosen is None else chosen * 1000
+        told = self._each(lambda job: job.email_sent(reason))
+        # a grave failure's email is none that the next digest has to keep its distance from
+        digest = any(not job.grave for job in told)
+        self.window = self._mailer.window(self._wanted) if digest else 0
 
     def lost_answer(self) -> None:
         """A try ended without an answer: one more, later, or the end."""
@@ -182,13 +198,14 @@ class _Delivery:
         # what may be on the wire already is brought to its end, whatever the user prefers by now
         if job.notice is None or self._ledger.ambiguous:
             return job.email_started(self._ledger.message_id)
-        match preferences.obstacle(self._wanted, job.spec, self._now, seen=job.notice.seen):
+        match self._terms.obstacle(job):
             case Skip(reason):
-                return job.email_skipped(reason)
+                return job.email_skipped(reason, self._ledger.message_id)
             case _ if self._stopped is not None:
-                return job.email_skipped(suppression.told(self._stopped))
+                told = suppression.told(self._stopped)
+                return job.email_skipped(told, self._ledger.message_id)
             case Hold(reason, until):
-                return job.email_held(reason, until)
+                return job.email_held(reason, until, self._ledger.message_id)
         return job.email_started(self._ledger.message_id)
 
     def _is_mine(self, job: Job) -> bool:
@@ -285,7 +302,8 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
     sender = Sender(settings.email_from, settings.public_url, settings.support)
     domain = parseaddr(settings.email_from)[1].rpartition("@")[2]
     links = Links(settings.links, settings.public_url)
-    house = House(domain, round(settings.email_window * 1000), links)
+    window = round(settings.email_window * 1000)
+    house = House(domain, window, links, settings.emails_an_hour)
     letters = Letters(Shelf(settings.templates), sender)
     stack.callback(letters.close)
     return Mailer(db, letters, Transport(settings.smtp_url), house).deliver

@@ -28,7 +28,7 @@ OUTBOX = key(partition_of("mix"), "outbox", "mix")
 
 
 @pytest.fixture
-def db() -> Store:
+def db() -> FakeStore:
     return FakeStore()
 
 
@@ -50,7 +50,9 @@ def due(db: Store, email: str) -> str:
     return job.id
 
 
-def deliver(db: Store, office: PostOffice) -> None:
+def deliver(db: FakeStore, office: PostOffice, after: float = 10) -> None:
+    """``after`` so many seconds; ten are a window."""
+    db.clock.advance(after)
     Mailer(db, LETTERS, Transport(f"smtp://127.0.0.1:{office.port}"), HOUSE).deliver("mix")
 
 
@@ -60,7 +62,7 @@ def states(db: Store, *jobs: str) -> list[str]:
 
 
 def test_each_address_gets_its_email_and_a_bad_one_fails_alone(
-    db: Store, office: PostOffice
+    db: FakeStore, office: PostOffice
 ) -> None:
     bad, good = due(db, "no at"), [due(db, "good@example.com") for _ in range(2)]
     other = due(db, "other@example.com")
@@ -73,17 +75,19 @@ def test_each_address_gets_its_email_and_a_bad_one_fails_alone(
 
 
 def test_the_window_between_two_emails_begins_after_all_addresses(
-    db: Store, office: PostOffice
+    db: FakeStore, office: PostOffice
 ) -> None:
     due(db, "good@example.com"), due(db, "no at")
     deliver(db, office)
     later = due(db, "good@example.com")
-    deliver(db, office)
+    deliver(db, office, after=9)
     assert states(db, later) == ["waiting"]
+    deliver(db, office, after=1)
+    assert states(db, later) == ["sent"]
 
 
 def test_an_email_whose_answer_was_lost_is_settled_before_the_next_address_is_written_to(
-    db: Store, office: PostOffice
+    db: FakeStore, office: PostOffice
 ) -> None:
     office.weather = "answer lost"
     first, second = due(db, "good@example.com"), due(db, "other@example.com")
@@ -107,7 +111,7 @@ def reasons(db: Store, *jobs: str) -> list[str]:
 
 
 def test_an_address_that_is_stopped_gets_no_email_and_its_user_is_told_why(
-    db: Store, office: PostOffice
+    db: FakeStore, office: PostOffice
 ) -> None:
     db.do(suppression.suppress("gone@example.com", "There is no such mailbox.", "bounce"))
     gone, good = due(db, "gone@EXAMPLE.com"), due(db, "good@example.com")
@@ -120,7 +124,7 @@ def test_an_address_that_is_stopped_gets_no_email_and_its_user_is_told_why(
     assert db.do(outbox.waiting("mix")) == []
 
 
-def test_a_lifted_address_is_written_to_again(db: Store, office: PostOffice) -> None:
+def test_a_lifted_address_is_written_to_again(db: FakeStore, office: PostOffice) -> None:
     db.do(suppression.suppress("back@example.com", "There was no such mailbox.", "smtp"))
     db.do(suppression.lift("back@example.com", "sue", "it is back"))
     back = due(db, "back@example.com")
@@ -128,7 +132,7 @@ def test_a_lifted_address_is_written_to_again(db: Store, office: PostOffice) -> 
     assert states(db, back) == ["sent"]
 
 
-def test_what_left_is_found_by_its_message_id(db: Store, office: PostOffice) -> None:
+def test_what_left_is_found_by_its_message_id(db: FakeStore, office: PostOffice) -> None:
     jobs = [due(db, "good@example.com") for _ in range(2)]
     deliver(db, office)
     ((message_id, _),) = office.taken
@@ -140,7 +144,7 @@ def test_what_left_is_found_by_its_message_id(db: Store, office: PostOffice) -> 
 
 
 def test_an_email_that_came_back_before_its_second_try_is_not_sent_again(
-    db: Store, office: PostOffice
+    db: FakeStore, office: PostOffice
 ) -> None:
     office.weather = "answer lost"
     job = due(db, "good@example.com")

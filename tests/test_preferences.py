@@ -205,16 +205,15 @@ def test_an_email_that_the_mail_server_put_off_is_not_hurried_by_preferences(db:
 
 def test_a_shorter_window_frees_the_next_email(db: Store) -> None:
     db.do(outbox.claim("ann", "m1"))
-    db.do(outbox.release("ann", "m1", 3_600_000))
-    job = ended(db, grace_absent=0)
-    assert job.notice is not None
-    assert job.notice.at is not None
-    assert job.notice.at.ms > now(db) + 3_000_000, "the view knows of the window"
-    assert db.do(outbox.claim("ann", "m2")) is None
+    later = now(db) + 3_600_000
+    assert db.do(outbox.open_window("ann", "m1", later)) == later
+    db.do(outbox.release("ann", "m1", 0))
+    job = db.do(store.update(ended(db), lambda job: job.email_held("window", later)))
+    assert due(db, "notice") == {"ann": later}
     wants(db, digest_window=0)
     claim = db.do(outbox.claim("ann", "m2"))
     assert claim is not None
-    assert claim.due == (job.id,)
+    assert (claim.due, claim.next_digest) == ((job.id,), 0)
 
 
 def test_steps_of_pipelines_have_no_choice_of_their_own(db: Store) -> None:

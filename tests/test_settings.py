@@ -68,6 +68,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
         ("GRACE_PRESENT", "soon", "must be a number, 0 or more (seconds"),
         ("GRACE_PRESENT", "nan", "such as 30"),
         ("EMAIL_WINDOW", "inf", "must be a number, 0 or more (seconds"),
+        ("EMAILS_AN_HOUR", "0", "must be a whole number, 1 or more (emails one user gets"),
         ("KEEP_FAILED", "1", "must be a number, 2 or more (days"),
         ("PORT", "70000", "must be a whole number, from 0 to 65535"),
         ("THREADS", "0", "must be a whole number, from 1 to 256"),

@@ -249,26 +249,47 @@ def test_the_successor_of_a_dead_mailer_gets_its_ledger(db: Store) -> None:
     assert not db.do(outbox.write("ann", "m1", ledger(job))), "m1 was only asleep"
 
 
-def test_after_an_email_the_next_waits_for_the_window_to_pass(db: Store) -> None:
+def test_after_an_email_the_next_mailer_hears_when_the_next_digest_may_come(db: Store) -> None:
     job = ended(db)
     db.do(outbox.claim("ann", "m1"))
     db.do(store.update(job, lambda j: j.email_sent("250 OK")))
     db.do(outbox.release("ann", "m1", 60_000))
     assert due(db, "notice") == {}
     ended(db)
-    assert due(db, "notice")["ann"] > now(db)
-    assert db.do(outbox.claim("ann", "m2")) is None
-    ask(db, "HSET", key(P, "user", "ann"), "next_email", 1)
-    assert db.do(outbox.claim("ann", "m2"))
+    claim = db.do(outbox.claim("ann", "m2"))
+    assert claim is not None
+    assert claim.now < claim.next_digest <= now(db) + 60_000
 
 
-def test_a_ledger_that_was_left_is_finished_whatever_the_window_says(db: Store) -> None:
-    job = ended(db)
+def test_a_window_stays_open_until_the_later_of_two_moments(db: Store) -> None:
+    later = now(db) + 60_000
     db.do(outbox.claim("ann", "m1"))
-    db.do(outbox.write("ann", "m1", ledger(job)))
-    forget_mailer(db)
-    ask(db, "HSET", key(P, "user", "ann"), "next_email", now(db) + 60_000)
-    assert db.do(outbox.claim("ann", "m2"))
+    assert db.do(outbox.open_window("ann", "m1", later)) == later
+    assert db.do(outbox.open_window("ann", "m1", later - 1)) == later, "as it was"
+    assert db.do(outbox.open_window("ann", "m2", later)) is None, "not its claim"
+    db.do(outbox.release("ann", "m1", 10_000))
+    claim = db.do(outbox.claim("ann", "m2"))
+    assert claim is not None
+    assert claim.next_digest == later
+
+
+def test_emails_are_counted_once_each_and_for_an_hour(db: Store) -> None:
+    job = ended(db)
+    db.do(outbox.claim("ann", "m1", 2))
+    for name in ("<1@x>", "<1@x>", "<2@x>"):
+        for state in ("reserved", "data-sent", "accepted"):
+            entry = replace(ledger(job, state=state), message_id=name)
+            assert db.do(outbox.write("ann", "m1", entry))
+        claim = db.do(outbox.claim("ann", "m1", 2))
+        assert claim is not None
+        within = claim.now < claim.capped <= now(db) + 3_600_000
+        assert within == (name == "<2@x>")
+    mailed = key(P, "mailed", "ann")
+    ask(db, "ZADD", mailed, now(db) - 3_600_000, "<1@x>")
+    claim = db.do(outbox.claim("ann", "m1", 2))
+    assert claim is not None
+    assert claim.capped == 0
+    assert ask(db, "PTTL", mailed) > 3_590_000
 
 
 def test_a_receipt_takes_the_notice_out_of_the_outbox(db: Store) -> None:

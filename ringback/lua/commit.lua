@@ -57,7 +57,6 @@ end
 commit = now
 local present = redis.call('ZCOUNT', PRESENCE, '(' .. commit, '+inf') > 0
 due = commit + (present and a.grace_present or a.grace_absent)
-if a.notice then due = math.max(due, tonumber(redis.call('HGET', USER, 'next_email') or 0)) end
 version = a.expected + 1
 
 -- the job, its place in the feed, the event

@@ -22,7 +22,7 @@ export interface Wishes {
   readonly quiet_hours: Hours | null;
   readonly timezone: string | null;
   readonly locale: string | null;
-  /** Seconds between two emails. */
+  /** Seconds that an email collects for. */
   readonly digest_window: number | null;
   readonly types: Readonly<Record<string, TypeWishes>>;
 }

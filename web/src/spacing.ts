@@ -1,4 +1,4 @@
-/** How long to wait between two emails. */
+/** How long an email collects, and so the least time between two. */
 import { h } from "./dom.js";
 import { Field, type Part } from "./field.js";
 import { span, windowsWith } from "./preferences.js";

@@ -61,6 +61,8 @@ export interface JobView {
   readonly version: number;
   readonly type: string;
   readonly title: string;
+  /** high: a failure, in whole or in part, has consequences that can't wait. */
+  readonly severity?: "normal" | "high";
   readonly state: JobState;
   readonly message?: string | null;
   readonly promise?: string | null;
@@ -150,4 +152,9 @@ const TERMINAL: ReadonlySet<JobState> = new Set<JobState>(["succeeded", "partial
 
 export function isTerminal(state: JobState): state is TerminalState {
   return TERMINAL.has(state);
+}
+
+/** Whether it failed, in whole or in part, and that has consequences which can't wait. */
+export function isGrave({ severity, state }: JobView): boolean {
+  return severity === "high" && (state === "failed" || state === "partial");
 }

@@ -197,11 +197,13 @@ export function emailLine(view: JobView, address: string): string {
 
 const USUAL_WAIT = /unless an open page/;
 const TIME = /\b\d\d:\d\d\b/;
+const MOMENT = /\bat \d\d:\d\d( on \d+ \w+)?/;
 
-/** Why it waits. The reason has the time on the clock of the quiet hours; the reader's counts here. */
+/** Why it waits. The reason has the time on the clock that the user chose; the reader's counts here. */
 function waitLine({ reason, at }: EmailNote, to: string): string {
   if (!reason || USUAL_WAIT.test(reason)) return `We'll email ${to} unless you see the result here.`;
-  return sentence(at ? reason.replace(TIME, clock(at)) : reason);
+  if (!at) return sentence(reason);
+  return sentence(MOMENT.test(reason) ? reason.replace(MOMENT, when(at)) : reason.replace(TIME, clock(at)));
 }
 
 /** Why no email went out. */

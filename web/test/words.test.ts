@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock } from "../src/measure.js";
+import { clock, when } from "../src/measure.js";
 import type { JobView } from "../src/view.js";
 import {
   attemptLine,
@@ -163,13 +163,18 @@ test("the email note follows the state of the email", () => {
   assert.equal(emailLine(failed, ""), "The email to you couldn't be delivered. The mailbox is full.");
 });
 
-test("an email that waits for quiet hours to end says so, by the reader's clock", () => {
+test("an email that waits for quiet hours or a window to end says so, by the reader's clock", () => {
   const at = "2026-03-01T07:00:00Z";
   const reason = "Waiting until 08:00 because of your quiet hours.";
   const held: JobView = { ...running, state: "succeeded", email: { state: "waiting", reason, at } };
   assert.equal(
     emailLine(held, "ada@example.com"),
     `Waiting until ${clock(at)} because of your quiet hours.`,
+  );
+  const digest = "Your next email goes out at 09:00 on 1 March, with all jobs that ended until then.";
+  assert.equal(
+    emailLine({ ...held, email: { state: "waiting", reason: digest, at } }, "ada@example.com"),
+    `Your next email goes out ${when(at)}, with all jobs that ended until then.`,
   );
   const usual = { state: "waiting", reason: "An email follows unless an open page shows this." } as const;
   assert.equal(
