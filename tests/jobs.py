@@ -220,3 +220,21 @@ def talks(run: Run, *, path: str) -> Result:
         run.progress(done, 1000)
         time.sleep(0.3)
     return run.result("All is said")
+
+
+@job("test.billing", title="Billing of {plan}", idempotent=True, severity="high", unit="customers")
+def billing(run: Run, *, plan: str, customers: int = 0) -> Result:
+    """Fails with consequences: as a whole, or for one of its customers."""
+    if not customers:
+        raise InputError(
+            f"The price list has no plan “{plan}”, so nobody was charged.",
+            action="Add its price, and bill the plan again.",
+        )
+    for customer in run.items(range(customers), total=customers):
+        with customer.attempt():
+            if customer.value == 0:
+                raise ItemError(
+                    "card_declined", "{count} cards were declined", one="1 card was declined",
+                    action="Ask the customer for another card", example="customer 17",
+                )  # fmt: skip
+    return run.result(f"{run.counts.succeeded} of {customers} customers billed")

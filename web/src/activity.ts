@@ -1,5 +1,6 @@
 /** The activity page of one signed-in user: the form, the list, the live connection. */
 import { call, download, problemText, type Answer } from "./api.js";
+import { Alarm } from "./alarm.js";
 import { Attention } from "./attention.js";
 import { Banner } from "./banner.js";
 import type { CardActions } from "./card.js";
@@ -22,6 +23,7 @@ export class Activity implements Listener, Content {
   readonly #feed = new Feed();
   readonly #attention = new Attention();
   readonly #banner = new Banner();
+  readonly #alarm: Alarm;
   readonly #connection: Connection;
   readonly #list: JobList;
   readonly #notice = h("p", { class: "notice", role: "status", hidden: true });
@@ -37,6 +39,7 @@ export class Activity implements Listener, Content {
     private readonly signedOut: (reason: string) => void,
   ) {
     this.#connection = new Connection(session, this);
+    this.#alarm = new Alarm(session.email, (id) => this.#show(id));
     this.#list = new JobList(session.email, this.#cardActions());
     const importer = new Importer(session, {
       submit: (payload) => this.#connection.request("submit", payload, SAFE_TRIES),
@@ -53,6 +56,7 @@ export class Activity implements Listener, Content {
       importer.element,
       this.#list.element,
       emails.element,
+      this.#alarm.element,
     );
   }
 
@@ -65,6 +69,7 @@ export class Activity implements Listener, Content {
     clearInterval(this.#refresh);
     this.#connection.close();
     this.#banner.remove();
+    this.#alarm.remove();
     this.#attention.remove();
   }
 
@@ -111,7 +116,9 @@ export class Activity implements Listener, Content {
     this.#renderPlanned = true;
     const render = () => {
       this.#renderPlanned = false;
-      this.#list.render(this.#feed.newestFirst());
+      const views = this.#feed.newestFirst();
+      this.#list.render(views);
+      this.#alarm.consider(views);
       this.#pointOut();
     };
     if (document.hidden) setTimeout(render);

@@ -1,7 +1,7 @@
 /** Telling people who aren't looking: the tab's title, and words for screen readers. */
 import { byId, h } from "./dom.js";
 import type { Change } from "./feed.js";
-import { isTerminal, type JobView } from "./view.js";
+import { isGrave, isTerminal, type JobView } from "./view.js";
 import { announcement, tabTitle } from "./words.js";
 
 const KEPT_ANNOUNCEMENTS = 5;
@@ -18,7 +18,7 @@ export class Attention {
   /** Speaks of changes of state only, never of each percent. */
   changed({ view, before }: Change): void {
     if (before === view.state) return;
-    this.announce(announcement(view));
+    if (!isGrave(view)) this.announce(announcement(view)); // else a dialog says it, and waits
     if (isTerminal(view.state) && document.hidden) this.#mark(view);
   }
 
