@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import commits, events, hotpath, stalled, storm
+from bench import commits, emails, events, hotpath, stalled, storm
 from bench.events import Bench, Load
 from bench.figures import Figure, best, keep, show
 from bench.stalled import Deaf
@@ -62,10 +62,16 @@ def measure_stalled(rig: Rig, repeat: int) -> None:
     _report("200 clients read nothing any more", "stalled", runs)
 
 
+def measure_emails(rig: Rig, repeat: int) -> None:
+    """Notices that become emails. A run leaves the rig's mailer and supervisor on: one run each."""
+    _report("1,000 emails to a local server", "emails", [emails.measure(rig)][:repeat])
+
+
 MEASURES: dict[str, Callable[[Rig, int], None]] = {
     "hotpath": measure_hotpath,
     "storm": measure_storm,
     "stalled": measure_stalled,
+    "emails": measure_emails,
     "commits": measure_commits,
     "events": measure_events,
     "stock": measure_stock,
