@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -12,16 +13,17 @@ from aiohttp import web
 
 from gateway import kinds, models
 from gateway.control import Controls
-from gateway.endpoint import Asked, Endpoint, json, tagged
+from gateway.endpoint import Asked, Endpoint, json, reply, tagged
 from gateway.hub import Hub
 from gateway.models import ItemsQuery, JobsQuery, RetryRequest, SubmitRequest
 from gateway.problems import bad_request, unavailable
 from gateway.submit import Submissions, acting_for
 from gateway.wait import preferred, wait_for
-from ringback import catalog, feeds, store
+from ringback import catalog, explain, feeds, store
 from ringback.connection import AsyncStore
 from ringback.errors import JobNotFound, StoreUnavailable
 from ringback.feeds import Filter, Page
+from ringback.job import Job
 from ringback.keys import is_job_id
 from ringback.tally import record_of
 
@@ -76,6 +78,11 @@ class Api:
                 method="GET", path=f"{job}/history", handler=self.history, tag="jobs",
                 summary="A job's significant changes, oldest first", answer=models.History,
                 problems=one,
+            ),
+            Endpoint(
+                method="GET", path=f"{job}/explain", handler=self.explain, tag="jobs",
+                summary="Why an email about a job's end was or wasn't sent, in words and in order",
+                answer=models.Explanation, problems=one,
             ),
             Endpoint(
                 method="GET", path=f"{job}/items", handler=self.items, tag="jobs",
@@ -164,6 +171,13 @@ class Api:
         job_id = orjson.loads(await self._view(asked))["id"]
         return json(orjson.dumps({"history": await self._db.do(store.history(job_id))}))
 
+    async def explain(self, asked: Asked[None, None]) -> web.Response:
+        """How its user was told of the end, or why not."""
+        job_id = orjson.loads(await self._view(asked))["id"]
+        return explained(
+            await self._db.do(store.load(job_id)), await self._db.do(store.history(job_id))
+        )
+
     async def items(self, asked: Asked[ItemsQuery, None]) -> web.Response:
         """The job's failed or skipped items one by one; ``next`` is the next page's ``after``."""
         query, job_id = asked.query, orjson.loads(await self._view(asked))["id"]
@@ -226,6 +240,17 @@ class Api:
         if not patience or news(view) or b'"finished_at":null' not in view:
             return view
         return await wait_for(self._hub, asked.user, patience, look) or await self._view(asked)
+
+
+def explained(job: Job, history: Sequence[dict[str, Any]]) -> web.Response:
+    """Why an email was or wasn't sent."""
+    told = explain.explain(job, history)
+    lines = [models.ExplainedLine(at=line.at, text=line.text) for line in told.lines]
+    return reply(
+        models.Explanation(
+            id=job.id, state=job.state.value, end=told.end, summary=told.summary, lines=lines
+        )
+    )
 
 
 def _version(view: bytes) -> str:

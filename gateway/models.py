@@ -386,12 +386,36 @@ class HistoryEntry(Answer):
     what: str
     error: ErrorView | None = None
     reason: str | None = None
+    due: Moment | None = Field(
+        default=None,
+        description="of the end: when its email is due, unless a page shows it by then",
+    )
 
 
 class History(Answer):
     """A job's significant changes, oldest first."""
 
     history: list[HistoryEntry]
+
+
+class ExplainedLine(Answer):
+    """What happened to the duty to tell the user, in words."""
+
+    at: Moment
+    text: str
+
+
+class Explanation(Answer):
+    """Why an email about the job's end was or wasn't sent. ``end``: a page's receipt, an email that
+    the mail server accepted, a reason not to send one or a failure; ``unknown``: the server's
+    answer got lost, so the email may have come twice or not at all; ``open``: not decided yet;
+    ``none``: the job hasn't ended."""
+
+    id: JobId
+    state: StateName
+    end: Literal["none", "open", "receipt", "accepted", "unknown", "skipped", "failed"]
+    summary: str
+    lines: list[ExplainedLine]
 
 
 class ItemView(Answer):

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from gateway import kinds, models
-from gateway.api import accepted, filter_of, page_response
+from gateway.api import accepted, explained, filter_of, page_response
 from gateway.background import spawn
 from gateway.endpoint import Asked, Endpoint, json, reply
 from gateway.models import JobsQuery
@@ -72,6 +72,11 @@ class Support:
             one(
                 path=f"{ROOT}/jobs/{{id}}/history", handler=self.history, answer=models.History,
                 problems=(kinds.NOT_FOUND,), summary="A job's significant changes, oldest first",
+            ),
+            one(
+                path=f"{ROOT}/jobs/{{id}}/explain", handler=self.explain,
+                answer=models.Explanation, problems=(kinds.NOT_FOUND,),
+                summary="Why an email about a job's end was or wasn't sent",
             ),
             one(
                 path=f"{ROOT}/jobs/{{id}}/errors", handler=self.errors, answer=AttemptErrors,
@@ -136,6 +141,11 @@ class Support:
         """As its user gets it."""
         job = await self._looked(asked, "history")
         return json(orjson.dumps({"history": await self._db.do(store.history(job.id))}))
+
+    async def explain(self, asked: Asked[None, None]) -> web.Response:
+        """As its user gets it."""
+        job = await self._looked(asked, "explain")
+        return explained(job, await self._db.do(store.history(job.id)))
 
     async def errors(self, asked: Asked[None, None]) -> web.Response:
         """What no user gets."""

@@ -37,8 +37,8 @@ def show_job(job_id: str) -> None:
 def explain(job_id: str) -> None:
     """What happened to a job, and why an email was or wasn't sent."""
     db = new_store()
-    view = orjson.loads(view_json(db.do(store.load(checked_id(job_id)))))
-    show.history(view, db.do(store.history(job_id)), console)
+    job = db.do(store.load(checked_id(job_id)))
+    show.history(job, db.do(store.history(job_id)), console)
 
 
 @app.command("cancel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ringback.instant import NOW
+from ringback.instant import NOTICE_DUE, NOW
 from ringback.job import TRANSITIONS, Job, State
 from ringback.plan import Course
 
@@ -14,7 +14,9 @@ def entry_of(before: Job | None, after: Job) -> dict[str, Any] | None:
     if before is None:
         return _entry(after, "submitted")
     if before.state is not after.state:
-        return _entry(after, _what(before, after))
+        entry = _entry(after, _what(before, after))
+        waits = after.notice is not None and after.notice.at == NOTICE_DUE
+        return {**entry, "due": NOTICE_DUE} if waits else entry
     if after.cancel is not None and before.cancel != after.cancel:
         return _entry(after, "the cancel takes long")
     if (before.silent, before.slow) != (after.silent, after.slow) and (after.silent or after.slow):

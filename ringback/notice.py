@@ -18,6 +18,7 @@ TURNED_OFF = "You turned off emails about jobs like this one."
 WITH_PIPELINE = "Told with its pipeline."
 NO_ADDRESS = "There is no email address for this user."
 CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
+MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Notice:
         return Notice("failed", reason, NOW, self.message_id)
 
     def held(self, reason: str, until: int) -> Notice:
-        """The user doesn't want to be written to before ``until`` (ms since 1970)."""
+        """No email goes out before ``until`` (ms since 1970)."""
         return replace(self, state="waiting", reason=reason, at=Instant(until))
 
     def afresh(self) -> Notice:

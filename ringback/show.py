@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ringback.audit import Entry
 from ringback.dead_letters import DeadLetter
+from ringback.explain import explain, is_about_email
 from ringback.job import Job
 from ringback.view import JobView
 
@@ -70,20 +71,25 @@ def table(views: Iterable[JobView], console: Console) -> None:
     console.print(grid)
 
 
-def history(view: JobView, entries: list[dict[str, Any]], console: Console) -> None:
+def history(job: Job, entries: Sequence[dict[str, Any]], console: Console) -> None:
     """The whole story of a job: each change, and why an email was or wasn't sent."""
-    console.print(f"{view['title']}  ({view['id']}, {view['type']})", markup=False)
+    console.print(f"{job.spec.title}  ({job.id}, {job.spec.type})", markup=False)
     for entry in entries:
+        if is_about_email(entry):
+            continue
         attempt = f"  attempt {entry['attempt']}" if entry["attempt"] else ""
         console.print(
             f"  {entry['at']}  {entry['state']:<10}{attempt}  {entry['what']}", markup=False
         )
         _why(entry, console)
-    email = view["email"]
-    if email is None:
-        console.print("  Email: not decided; the job hasn't ended.")
-    else:
-        console.print(f"  Email: {email['state']}. {email['reason']} ({email['at']})", markup=False)
+    told = explain(job, entries)
+    for line in told.lines:
+        console.print(f"  {line.at}  {line.text}", markup=False)
+    if job.notice is None:
+        console.print(f"  Email: not decided. {told.summary}")
+        return
+    notice = job.notice
+    console.print(f"  Email: {notice.state}. {told.summary} ({notice.at})", markup=False)
 
 
 def _why(entry: dict[str, Any], console: Console) -> None:

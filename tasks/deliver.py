@@ -28,6 +28,7 @@ from ringback.connection import Store
 from ringback.doorbell import DELIVER, MAIL_QUEUE
 from ringback.errors import JobNotFound, SettingsError
 from ringback.job import Job
+from ringback.notice import MAYBE
 from ringback.outbox import Claim, Ledger
 from ringback.preferences import Hold, Skip
 from ringback.settings import Settings
@@ -47,7 +48,6 @@ AMBIGUOUS_TRIES = 2  #: the first and one more
 _LEDGER_AFTER = {"accepted": "accepted", "ambiguous": "data-sent"}
 UNSEEN = "fallback; no open page showed it in time"
 ASKED = "always; the user wants an email each time"
-MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
 
 
 @dataclass(frozen=True, slots=True)

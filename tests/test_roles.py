@@ -38,6 +38,7 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "GET /api/v1/jobs/{id}": OWN,
     "GET /api/v1/jobs/{id}/status": OWN,
     "GET /api/v1/jobs/{id}/history": OWN,
+    "GET /api/v1/jobs/{id}/explain": OWN,
     "GET /api/v1/jobs/{id}/items": OWN,
     "POST /api/v1/jobs/{id}/cancel": OWN,
     "POST /api/v1/jobs/{id}/retry": OWN,
@@ -53,6 +54,7 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "GET /api/v1/support/users/{user}/presence": SUPPORT,
     "GET /api/v1/support/jobs/{id}": SUPPORT,
     "GET /api/v1/support/jobs/{id}/history": SUPPORT,
+    "GET /api/v1/support/jobs/{id}/explain": SUPPORT,
     "GET /api/v1/support/jobs/{id}/errors": SUPPORT,
     "POST /api/v1/support/jobs/{id}/cancel": SUPPORT,
     "POST /api/v1/support/jobs/{id}/force": SUPPORT,
@@ -212,7 +214,7 @@ async def test_each_may_send_what_the_table_says(node: Node, db: Store, who: str
 async def test_foreign_and_unknown_ids_can_not_be_told_apart(node: Node, db: Store) -> None:
     foreign = claimed(db, "ann").id
     unknown = new_spec("ann").id
-    for path in ("", "/status", "/history", "/items"):
+    for path in ("", "/status", "/history", "/explain", "/items"):
         answers = [
             await node.ask("GET", f"/api/v1/jobs/{job_id}{path}", node.token("bob"))
             for job_id in (foreign, unknown)
@@ -341,12 +343,13 @@ async def test_what_support_looks_at_is_in_the_trail_once(node: Node, db: Store)
     job, sue = dead(db), node.token("sue", "support")
     looks = {
         "search": "search?q=ann", "list": "users/ann/jobs", "presence": "users/ann/presence",
-        "job": f"jobs/{job}", "history": f"jobs/{job}/history", "errors": f"jobs/{job}/errors",
+        "job": f"jobs/{job}", "history": f"jobs/{job}/history", "explain": f"jobs/{job}/explain",
+        "errors": f"jobs/{job}/errors",
     }  # fmt: skip
     for path in [*looks.values(), *looks.values()]:
         assert (await node.ask("GET", f"/api/v1/support/{path}", sue))[0] == 200
     found = db.do(audit.entries(50))[::-1]
-    about = [[], [], [], [job], [job], [job]]
+    about = [[], [], [], [job], [job], [job], [job]]
     assert [entry.what for entry in found] == [f"look: {what}" for what in looks]
     assert [list(entry.jobs) for entry in found] == about
     assert {(entry.who, entry.user) for entry in found} == {("sue", "ann")}

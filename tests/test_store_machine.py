@@ -36,11 +36,11 @@ from ringback.errors import IdempotencyMismatch, JobEnded, LeaseLost
 from ringback.failure import Failure
 from ringback.job import Counts, Job, Result, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of
-from ringback.notice import EmailChoice
+from ringback.notice import MAYBE, EmailChoice
 from ringback.preferences import Preferences
 from ringback.quiet import QuietHours
 from ringback.unsubscribe import Links
-from tasks.deliver import MAYBE, House, Mailer
+from tasks.deliver import House, Mailer
 from tasks.smtp import Transport
 from tasks.supervisor import Supervisor
 from tests.mishaps import WEATHERS, Died, Fault, PostOffice, Wire, die

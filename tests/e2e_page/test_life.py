@@ -228,9 +228,16 @@ def test_a_failed_attempt_says_why_and_when_the_next_comes_and_its_story_goes_on
         "Waiting for a worker, for attempt 2.",
         "Attempt 2 started.",
         "Done.",
-        "Seen live, so no email was needed.",
     ]
     expect(story).to_have_text([re.compile(rf"^\d+:\d+:\d+.*{re.escape(t)}$") for t in told])
+    why = job.get_by_test_id("job-email-story").get_by_role("listitem")
+    told = [
+        "The job was done.",
+        "Whether a page was open or not, the email had to wait 1 second for a page to show "
+        "the end.",
+        "Seen live, so no email was needed.",
+    ]
+    expect(why).to_have_text([re.compile(rf"^\d+:\d+:\d+.*{re.escape(t)}$") for t in told])
 
 
 def test_a_job_waits_for_a_service_that_is_down_and_says_so(invite: Invite, rig: Rig) -> None:

@@ -167,6 +167,7 @@ export class Activity implements Listener, Content {
       },
       show: (id) => this.#show(id),
       history: (id) => this.#look(`${jobPath(id)}/history`),
+      explanation: (id) => this.#look(`${jobPath(id)}/explain`),
       failedItems: (id, after) => this.#look(`${jobPath(id)}/items?outcome=failed&after=${after}`),
     };
   }

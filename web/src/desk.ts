@@ -182,6 +182,7 @@ export class Desk implements Listener, Content {
       }),
       show: (id) => void this.#list?.pointOut(id),
       history: (id) => this.#look(`${ROOT}/jobs/${id}/history`),
+      explanation: (id) => this.#look(`${ROOT}/jobs/${id}/explain`),
       failedItems: async () => ({ ok: true, value: { items: [], next: null } }),
       extra: (view) =>
         supportNode(view.id, {

@@ -1,19 +1,22 @@
-/** "What happened": a job's history and its failed items, fetched once somebody asks. */
+/** "What happened": a job's history, its email and its failed items, fetched once somebody asks. */
 import { problemText, type Answer } from "./api.js";
 import { h, say } from "./dom.js";
 import { FailedItems } from "./items.js";
 import { exactly } from "./measure.js";
-import { telling } from "./story.js";
-import type { HistoryEntry, ItemPage, JobView } from "./view.js";
+import { isAboutEmail, telling } from "./story.js";
+import type { Explanation, HistoryEntry, ItemPage, JobView } from "./view.js";
 import { unit } from "./words.js";
 
 export interface Lookups {
   history(id: string): Promise<Answer<{ readonly history: readonly HistoryEntry[] }>>;
+  explanation(id: string): Promise<Answer<Explanation>>;
   failedItems(id: string, after: number): Promise<Answer<ItemPage>>;
 }
 
 export class Happened {
   readonly #list = h("ol", { class: "story", "data-testid": "job-story" });
+  readonly #emailTitle = h("h4", { hidden: true }, "Why an email was or wasn't sent");
+  readonly #email = h("ol", { class: "story", "data-testid": "job-email-story" });
   readonly #status = h("p", { class: "quiet", role: "status" });
   readonly #items: FailedItems;
   readonly element: HTMLDetailsElement;
@@ -30,7 +33,7 @@ export class Happened {
       "details",
       { class: "happened", "data-testid": "job-happened" },
       h("summary", {}, "What happened"),
-      h("div", { class: "happened-body" }, this.#list, this.#status, this.#items.element),
+      h("div", { class: "happened-body" }, this.#list, this.#emailTitle, this.#email, this.#status, this.#items.element),
     );
     this.element.addEventListener("toggle", () => this.show(this.#view));
   }
@@ -46,14 +49,19 @@ export class Happened {
 
   async #load(view: JobView, moment: string): Promise<void> {
     if (!this.#list.childElementCount) say(this.#status, "Loading…");
-    const answer = await this.lookups.history(view.id);
+    const { history, explanation } = this.lookups;
+    const [story, email] = await Promise.all([history(view.id), explanation(view.id)]);
     if (moment !== this.#shown) return; // a later look is on its way
-    if (!answer.ok) {
+    if (!story.ok || !email.ok) {
       this.#shown = ""; // so that opening it once more tries once more
-      return say(this.#status, problemText(answer.problem));
+      const failed = story.ok ? email : story;
+      return say(this.#status, failed.ok ? "" : problemText(failed.problem));
     }
     say(this.#status, "");
-    this.#list.replaceChildren(...answer.value.history.map(entryNode));
+    const entries = story.value.history.filter((entry) => !isAboutEmail(entry));
+    this.#list.replaceChildren(...entries.map((entry) => lineNode(entry.at, telling(entry))));
+    this.#email.replaceChildren(...email.value.lines.map(({ at, text }) => lineNode(at, text)));
+    this.#emailTitle.hidden = this.#email.hidden = email.value.lines.length === 0;
     await this.#items.show(failedItems(view), unit(view));
   }
 }
@@ -68,11 +76,6 @@ function momentOf({ state, attempt, email, stalled, promise }: JobView): string 
   return JSON.stringify([state, attempt?.number, email?.state, email?.reason, stalled, promise]);
 }
 
-function entryNode(entry: HistoryEntry): Node {
-  return h(
-    "li",
-    {},
-    h("time", { class: "quiet", datetime: entry.at }, exactly(entry.at)),
-    h("span", {}, telling(entry)),
-  );
+function lineNode(at: string, text: string): Node {
+  return h("li", {}, h("time", { class: "quiet", datetime: at }, exactly(at)), h("span", {}, text));
 }

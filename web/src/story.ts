@@ -1,6 +1,6 @@
 /** What happened to a job, told from its history. Pure. */
 import type { HistoryEntry, JobState } from "./view.js";
-import { sentence, skipLine } from "./words.js";
+import { sentence } from "./words.js";
 
 type Telling = (entry: HistoryEntry) => string;
 
@@ -32,15 +32,6 @@ const TELLINGS: Record<string, Telling> = {
     "Our support stopped it before it reached a safe point.",
 };
 
-const EMAIL_TELLINGS: Record<string, (reason: string) => string> = {
-  waiting: sentence,
-  sending: () => "The email is being sent.",
-  delayed: (reason) => `The email is delayed. ${sentence(reason)}`,
-  sent: () => "Email sent.",
-  skipped: skipLine,
-  failed: (reason) => `The email couldn't be delivered. ${sentence(reason)}`,
-};
-
 const STATE_TELLINGS: Record<JobState, Telling> = {
   queued: () => "Back in the queue.",
   running: ({ attempt }) => (attempt > 1 ? `Attempt ${attempt} started.` : "Started."),
@@ -55,7 +46,7 @@ const STATE_TELLINGS: Record<JobState, Telling> = {
 /** One change in words: "Attempt 1 failed. The bank didn't answer." */
 export function telling(entry: HistoryEntry): string {
   if (BY_STATE.has(entry.what)) return STATE_TELLINGS[entry.state](entry);
-  const tell = TELLINGS[entry.what] ?? emailTelling(entry.what);
+  const tell = TELLINGS[entry.what];
   return tell ? tell(entry) : sentence(entry.what);
 }
 
@@ -65,8 +56,7 @@ function retryTelling({ attempt, error, reason }: HistoryEntry): string {
   return error ? `Attempt ${attempt} failed. ${why}`.trim() : why;
 }
 
-function emailTelling(what: string): Telling | undefined {
-  const [, state = "", reason = ""] = /^email (\w+): (.*)$/s.exec(what) ?? [];
-  const tell = EMAIL_TELLINGS[state];
-  return tell && (() => tell(reason).trim());
+/** Whether it tells of the email alone, which the gateway explains in words. */
+export function isAboutEmail({ what }: HistoryEntry): boolean {
+  return what.startsWith("email ");
 }

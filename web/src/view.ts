@@ -119,6 +119,11 @@ export interface HistoryEntry {
   readonly reason?: string | null;
 }
 
+/** Why an email about a job's end was or wasn't sent. */
+export interface Explanation {
+  readonly lines: readonly { readonly at: string; readonly text: string }[];
+}
+
 /** A failed item as it is kept; `next` is where the following page starts. */
 export interface ItemRecord {
   readonly key: string;
