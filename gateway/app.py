@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway import background, pages
 from gateway.api import Api
 from gateway.auth import Tokens
+from gateway.bounces import Bounces
 from gateway.control import Controls
 from gateway.dev import Dev
 from gateway.documents import DOCUMENTS, Documents
@@ -31,6 +32,7 @@ from gateway.sockets import Sockets
 from gateway.sse import Streams
 from gateway.submit import Submissions
 from gateway.support import Support
+from gateway.suppressions import Suppressions
 from gateway.unsubscribe import Unsubscribe
 from gateway.uploads import Uploads
 from gateway.webhooks import OpsWebhooks, Webhooks
@@ -65,6 +67,8 @@ def make_app(settings: Settings) -> web.Application:
         *Uploads(db, data_dir, settings.max_upload).endpoints(),
         *Support(db, doorbells).endpoints(),
         *ops.endpoints(),
+        *Suppressions(db).endpoints(),
+        *Bounces(db, settings.bounce_token).endpoints(),
         *streams.endpoints(),
         *PreferencesApi(db, settings.email_window).endpoints(),
         *Webhooks(db, private=settings.private).endpoints(),

@@ -5,12 +5,13 @@ Requests are checked by it, and ``/openapi.json`` is made of it, so the two can'
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import orjson
-from aiohttp import web
+from aiohttp import BasicAuth, web
 from pydantic import BaseModel
 
 from gateway import kinds
@@ -52,8 +53,11 @@ class Endpoint:
     """One method of one path.
 
     ``role``: who may ask: None anybody, ``"user"`` whoever has signed in, else whose token has
-    it. ``body_optional``: no body is as good as an empty object. ``answer``: the JSON that it
-    answers with ``status``; ``produces``: the media types it can answer with (none: any).
+    it; ``also``: another role that will do, and ``secret``: what may stand in place of a token, as
+    a bearer's or as a password (RFC 7617). ``body_optional``: no body is as good as an empty
+    object. ``raw``: the handler reads the body itself, which may be of these media types, too;
+    ``body`` then only describes the JSON. ``answer``: the JSON that it answers with ``status``;
+    ``produces``: the media types it can answer with (none: any).
     ``headers``: further request headers, and ``sends``: further response headers, with what they
     mean. ``problems``: the kinds that it may meet beside those that all may.
     """
@@ -64,9 +68,12 @@ class Endpoint:
     summary: str
     tag: str
     role: str | None = "user"
+    also: str | None = None
+    secret: str | None = field(default=None, repr=False)
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     body_optional: bool = False
+    raw: Sequence[str] = ()
     answer: type[BaseModel] | None = None
     status: int = 200
     produces: Sequence[str] = (JSON,)
@@ -102,12 +109,28 @@ def _serving(endpoint: Endpoint, tokens: Tokens) -> Handler:
 
 
 async def _identify(endpoint: Endpoint, tokens: Tokens, request: web.Request) -> Identity:
-    if endpoint.role is None:
+    if endpoint.role is None or _knows(endpoint.secret, request):
         return NOBODY
     identity = await tokens.verify(bearer(request))
     if endpoint.role != "user":
-        require(identity.roles, endpoint.role)
+        require(identity.roles, endpoint.role, endpoint.also)
     return identity
+
+
+def _knows(secret: str | None, request: web.Request) -> bool:
+    """Whether the secret is shown: as a bearer's token, or as a password of whomever."""
+    if not secret:
+        return False
+    shown = [bearer(request) or "", _password(request)]
+    known = secret.encode()
+    return any(hmac.compare_digest(s.encode(errors="surrogateescape"), known) for s in shown)
+
+
+def _password(request: web.Request) -> str:
+    try:
+        return str(BasicAuth.decode(request.headers.get("Authorization", ""), "utf-8").password)
+    except ValueError:
+        return ""
 
 
 def bearer(request: web.Request) -> str | None:
@@ -116,11 +139,12 @@ def bearer(request: web.Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def require(roles: Collection[str], role: str) -> None:
-    """Raises a 403 Problem for who lacks the role."""
-    if role not in roles:
+def require(roles: Collection[str], role: str, also: str | None = None) -> None:
+    """Raises a 403 Problem for who lacks the role, and the other that would do."""
+    if role not in roles and also not in roles:
         has = ", ".join(sorted(roles)) or "none"
-        told = f"This needs a token with the role {role!r}; the roles of yours: {has}."
+        wanted = " or ".join(repr(each) for each in (role, also) if each)
+        told = f"This needs a token with the role {wanted}; the roles of yours: {has}."
         raise Problem(kinds.FORBIDDEN, told)
 
 
@@ -133,7 +157,7 @@ def _query(endpoint: Endpoint, request: web.Request) -> BaseModel | None:
 
 
 async def _body(endpoint: Endpoint, request: web.Request) -> BaseModel | None:
-    if endpoint.body is None:
+    if endpoint.body is None or endpoint.raw:
         return None
     if endpoint.body_optional and not request.can_read_body:
         return endpoint.body()

@@ -89,7 +89,8 @@ def _printable(text: str) -> str:
     return text
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Raises ValueError for what UTF-8 has no bytes for."""
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell
@@ -107,13 +108,13 @@ Since = Annotated[
     Field(strict=False, examples=["2026-01-31T09:30:00Z"]),
 ]  # fmt: skip
 UserId = Annotated[
-    str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(_encodable),
+    str, Field(min_length=1, max_length=255, examples=["ada"]), AfterValidator(encodable),
     Fix("must be a user's id"),
 ]  # fmt: skip
 #: Where it may be left out, a blank one is refused all the same.
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=reasons.MOST),
-    AfterValidator(_encodable), Fix(reasons.FIX),
+    AfterValidator(encodable), Fix(reasons.FIX),
     Field(description="goes to the audit trail", json_schema_extra={"pattern": r"\S"}),
 ]  # fmt: skip
 JobId = Annotated[str, Fix("must be a job's id"), Field(examples=[JOB_ID])]
@@ -299,10 +300,10 @@ class OwnerRequest(Request):
     """For whom a backend submits (role ``service``)."""
 
     id: UserId
-    email: Annotated[str, Field(max_length=320), AfterValidator(_encodable)] | None = None
-    name: Annotated[str, Field(max_length=200), AfterValidator(_encodable)] | None = None
-    locale: Annotated[str, Field(max_length=35), AfterValidator(_encodable)] = "en"
-    timezone: Annotated[str, Field(max_length=64), AfterValidator(_encodable)] = "UTC"
+    email: Annotated[str, Field(max_length=320), AfterValidator(encodable)] | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(encodable)] | None = None
+    locale: Annotated[str, Field(max_length=35), AfterValidator(encodable)] = "en"
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(encodable)] = "UTC"
 
 
 class SubmitRequest(Request):

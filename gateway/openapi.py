@@ -89,7 +89,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Node:
     if endpoint.role is not None:
         told["security"] = [{"token": []}]
         if endpoint.role != "user":
-            told["description"] = f"Needs the role `{endpoint.role}`."
+            wanted = "` or `".join(filter(None, (endpoint.role, endpoint.also)))
+            told["description"] = f"Needs the role `{wanted}`."
     if endpoint.body is not None or endpoint.consumes != JSON:
         told["requestBody"] = _body(endpoint, schemas)
     return told
@@ -139,6 +140,7 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> Node:
             "content": {endpoint.consumes: {"schema": _binary()}, FORM: {"schema": form}},
         }
     content = {endpoint.consumes: {"schema": schemas[endpoint.body], **_shown(endpoint.body)}}
+    content |= {kind: {"schema": _binary()} for kind in endpoint.raw}
     return {"required": not endpoint.body_optional, "content": content}
 
 

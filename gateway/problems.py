@@ -24,6 +24,7 @@ from ringback.errors import (
     PartOfPipeline,
     RingbackError,
     StoreUnavailable,
+    SuppressionNotFound,
     TooManyConnections,
     TooManyWebhooks,
     UnknownJobType,
@@ -89,7 +90,7 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case JobNotFound() | FileNotFound() | WebhookNotFound():
+        case JobNotFound() | FileNotFound() | WebhookNotFound() | SuppressionNotFound():
             return Problem(kinds.NOT_FOUND, str(error))
         case UnknownJobType():
             fault = FieldError(error.field, error.name, str(error))

@@ -40,13 +40,20 @@ RESULTS: dict[Result, str] = {
     "unknown": "ignored: we sent no such email in the last 30 days",
 }
 
-_GONE = re.compile(r"5\.(1\.([01236]|10)|2\.1)")
-_REFUSED = re.compile(r"5\.(1\.|2\.3|3\.4|5\.|6\.|7\.)")
+_GONE = re.compile(r"5\.1\.([1236]|10)")
+_VAGUE = re.compile(r"5\.(0\.0|1\.0|2\.0|4\.1|5\.0)")  #: which words may say more of
+_UNKNOWN = re.compile(
+    r"(no such|unknown|invalid|non-?existent) (user|mailbox|recipient|address|account|person)"
+    r"|(user|mailbox|recipient|address|account)\b.{0,40}"
+    r"\b(unknown|not found|not exist|doesn'?t exist|no longer)",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(r"5\.(1\.[^0]|2\.3|3\.4|6\.|7\.)")
 #: In words for the user, by the status (RFC 3463, and 5.1.10 of RFC 7505); the first that fits.
 _WORDS = (
     (re.compile(r"5\.1\.(2|10)$"), "there is no mail server for {domain}"),
     (re.compile(r"5\.1\.6$"), "the mailbox {address} has moved"),
-    (re.compile(r"5\.1\.[013]$"), "there is no such mailbox as {address}"),
+    (re.compile(r"5\.1\.[13]$"), "there is no such mailbox as {address}"),
     (re.compile(r"5\.2\.1$"), "the mailbox {address} is switched off"),
     (re.compile(r"[45]\.2\.2$"), "the mailbox {address} is full"),
     (re.compile(r"5\.7\."), "the mail server of {domain} refuses our emails"),
@@ -101,10 +108,10 @@ def news_of(report: Report) -> News | None:
     )  # fmt: skip
 
 
-def verdict(status: str) -> Verdict:
-    """What a bounce means for the address. A status that says nothing is soft: what is gone comes
-    back on other days, too."""
-    if _GONE.fullmatch(status):
+def verdict(status: str, diagnostic: str = "") -> Verdict:
+    """What a bounce means for the address. What says nothing is soft: where the mailbox is gone,
+    emails come back on other days, too."""
+    if _GONE.fullmatch(status) or (_VAGUE.fullmatch(status) and _UNKNOWN.search(diagnostic)):
         return "gone"
     return "refused" if _REFUSED.match(status) else "soft"
 
@@ -129,7 +136,7 @@ def _heeded(news: News, email: Sent | None, source: Source) -> Generator[Call, A
         return Heard(news, "unknown", told)
     if not _is_its(news, email.address):
         return Heard(news, "foreign", told)
-    what = verdict(news.status) if news.kind == "bounce" else news.kind
+    what = verdict(news.status, news.diagnostic) if news.kind == "bounce" else news.kind
     about = (masked(email.address), email.jobs)
     if what in email.news:
         return Heard(news, "known", *about)
@@ -150,7 +157,8 @@ def _done(
     if what == "complaint":
         yield from suppression.suppress(email.address, SPAM, "complaint")
         return "suppressed"
-    why = f"{_words(news.status, email.address)}.{_quoted(news.diagnostic)}"
+    status = "5.1.1" if what == "gone" and _VAGUE.fullmatch(news.status) else news.status
+    why = f"{_words(status, email.address)}.{_quoted(news.diagnostic)}"
     reason = f"An email came back: {why}"
     stopped = None
     if what == "gone":

@@ -17,7 +17,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ringback import audit, cli_dead_letters, cli_jobs, cli_tokens, cli_webhooks, doctor
+from ringback import (
+    audit,
+    cli_bounces,
+    cli_dead_letters,
+    cli_jobs,
+    cli_suppressions,
+    cli_tokens,
+    cli_webhooks,
+    doctor,
+)
 from ringback.cli_base import DEMO, User, console, new_store, owner_of
 from ringback.errors import RingbackError
 from ringback.logs import set_up
@@ -28,6 +37,8 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
 app.add_typer(cli_jobs.app, name="jobs")
+app.add_typer(cli_suppressions.app, name="suppressions")
+app.command("bounces")(cli_bounces.bounces)
 app.add_typer(cli_dead_letters.app, name="dead-letters")
 app.add_typer(cli_tokens.app, name="tokens")
 app.add_typer(cli_webhooks.app, name="webhooks")

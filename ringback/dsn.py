@@ -192,23 +192,23 @@ def _statuses(parts: list[Part], about: Fields) -> Iterator[Report]:
             yield Report(
                 action=action,
                 recipients=recipients,
-                status=_status(fields.get("status", ""), diagnostic),
+                status=status(fields.get("status", ""), diagnostic),
                 diagnostic=diagnostic.partition(";")[2].strip() or diagnostic,
                 **about,
             )
 
 
-def _status(told: str, diagnostic: str) -> str:
+def status(told: str, diagnostic: str) -> str:
     """The status code (RFC 3463). Where it only says "failed", the server's own words may have
     one that says more, or at least an SMTP reply code."""
-    status = _STATUS.search(told)
-    if status and not status[0].endswith(".0.0"):
-        return status[0]
+    found = _STATUS.search(told)
+    if found and not found[0].endswith(".0.0"):
+        return found[0]
     better = _STATUS.search(diagnostic)
-    if better and (status is None or better[1] == status[1]):
+    if better and (found is None or better[1] == found[1]):
         return better[0]
-    if status:
-        return status[0]
+    if found:
+        return found[0]
     reply = _REPLY.search(diagnostic)
     return f"{reply[1]}.0.0" if reply else ""
 

@@ -18,6 +18,7 @@
      ├─ WebhookNotFound        no such webhook or delivery, or not yours
      ├─ TooManyWebhooks        the owner has as many as one may have
      ├─ WebhookDisabled        it is switched off, so nothing can be sent to it
+     ├─ SuppressionNotFound    emails to this address aren't stopped
      ├─ BadAddress             what a webhook's address must not be
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
@@ -186,6 +187,13 @@ class WebhookDisabled(RingbackError):
             f"Webhook {webhook} is switched off, so nothing is sent to it. {told}Once its receiver "
             "works, switch it on again: enabled = true."
         )
+
+
+class SuppressionNotFound(RingbackError):
+    """Emails to this address aren't stopped."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Emails to {address[:SHORT]!r} aren't stopped.")
 
 
 class BadAddress(RingbackError):

@@ -145,6 +145,7 @@ class Settings(BaseSettings):
         None, description="an issuer's public keys, instead of the secret"
     )
     metrics_token: Annotated[str, Field(min_length=16)] | None = Field(None, repr=False)
+    bounce_token: Annotated[str, Field(min_length=16)] | None = Field(None, repr=False)
     link_secret: Annotated[str, Field(min_length=32)] | None = Field(
         None, repr=False, description="signs the links in emails; unset: the JWT secret does"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ class Node:
             content = await response.read()
             decoded = orjson.loads(content) if "json" in response.content_type else content
             return response.status, decoded
+
+    async def send(self, path: str, body: Any, kind: str, token: str) -> tuple[int, Any]:
+        """Status and JSON of a POST whose body is said to be ``kind``."""
+        data = BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+        url = self._server.make_url(path)
+        async with self._http.post(url, data=data, headers=headers) as response:
+            return response.status, await response.json(content_type=None)
 
     async def opens(self, path: str, token: str | None) -> tuple[int, Any]:
         """Status of a stream, which is left at once."""

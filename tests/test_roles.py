@@ -64,6 +64,10 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "POST /api/v1/ops/dead-letters/replay": OPERATOR,
     "GET /api/v1/ops/audit": OPERATOR,
     "POST /api/v1/ops/revocations": OPERATOR,
+    "POST /api/v1/bounces": {**OPERATOR, "app": 200},
+    "GET /api/v1/ops/suppressions": OPERATOR,
+    "POST /api/v1/ops/suppressions": OPERATOR,
+    "DELETE /api/v1/ops/suppressions/{address}": OPERATOR,
     "GET /api/v1/me/preferences": SIGNED_IN,
     "PATCH /api/v1/me/preferences": SIGNED_IN,
     "GET /api/v1/me/webhooks": SIGNED_IN,
@@ -102,8 +106,15 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/ops/webhooks/{id}": {"description": "Books"},
     "POST /api/v1/ops/webhooks/{id}/replay": {"since": "2026-01-31T09:30:00Z"},
     "POST /api/v1/ops/revocations": {"jti": "a token's", "reason": "it leaked"},
+    "POST /api/v1/bounces": [
+        {"type": "complaint", "recipient": "eve@example.com", "message_id": "1@example.com"}
+    ],
+    "POST /api/v1/ops/suppressions": {"address": "eve@example.com", "reason": "she asked us to"},
 }
-QUERIES = {"GET /api/v1/support/search": "?q=ann"}
+QUERIES = {
+    "GET /api/v1/support/search": "?q=ann",
+    "DELETE /api/v1/ops/suppressions/{address}": "?reason=it+works+again",
+}
 TYPE = JobType(
     name="csv.import", title="Import", description="", params={"type": "object"}, policy=Policy()
 )
@@ -172,6 +183,7 @@ async def test_each_may_what_the_table_says(node: Node, db: Store, who: str) -> 
     for what, may in ENDPOINTS.items():
         method, path = what.split(" ")
         named = path.replace("{user}", "ann").replace("/files/{id}", f"/files/{file}")
+        named = named.replace("{address}", "eve@example.com")
         named = named.replace("{id}", fitting(db, what)) + QUERIES.get(what, "")
         body = BODIES.get(what)
         if what == "POST /api/v1/ops/dead-letters/replay":
