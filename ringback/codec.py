@@ -98,7 +98,7 @@ def _job(spec: Spec, record: dict[str, Any]) -> Job:
         "counts": Counts(**record.pop("counts")),
         "problems": tuple(_problem(p) for p in record.pop("problems")),
         "result": _result(record.pop("result")),
-        "notice": _timed(Notice, ("at", "first_try"), record.pop("notice")),
+        "notice": _timed(Notice, ("at", "first_try", "booked"), record.pop("notice")),
         "cancel": _timed(Cancel, ("at",), record.pop("cancel")),
         "step": _maybe(Step, record.pop("step")),
         "place": _maybe(Place, record.pop("place")),

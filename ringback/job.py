@@ -417,13 +417,19 @@ class Job:
             return self  # else the mark is that of a mailer which had lost its claim by then
         return self._noted(self.notice.started(message_id))
 
-    def email_sent(self, reason: str) -> Job:
+    def email_sent(self, reason: str, answer: str = "") -> Job:
         """The mail server accepted the email (or may have: the reason says so)."""
-        return self._email_done("sent", reason)
+        return self._email_done("sent", reason, answer)
 
-    def email_failed(self, reason: str) -> Job:
-        """The mail server refused for good."""
-        return self._email_done("failed", reason)
+    def email_failed(self, reason: str, answer: str = "", *, dead: bool = False) -> Job:
+        """The mail server refused for good; ``dead``: by no fault of the user."""
+        return self._email_done("failed", reason, answer, dead=dead)
+
+    def email_again(self) -> Job:
+        """Operators send an email that failed by no fault of the user; no change for others."""
+        if self.notice is None or not self.notice.dead:
+            return self
+        return self._noted(self.notice.again())
 
     def email_bounced(self, message_id: str, reason: str) -> Job:
         """The email that bore this Message-ID was taken and came back; no change for another's.
@@ -435,12 +441,27 @@ class Job:
             return self
         return self._noted(self.notice.came_back(reason))
 
-    def email_delayed(self, reason: str, delay: int) -> Job:
+    def email_delayed(self, reason: str, delay: int, answer: str = "") -> Job:
         """Not accepted yet; the next try comes in ``delay`` ms, and a receipt may still end it."""
         if not self._notice_in("waiting", "sending", "delayed"):
             return self
         assert self.notice is not None
-        return self._noted(self.notice.delayed(reason, delay))
+        return self._noted(self.notice.delayed(reason, delay, answer))
+
+    def email_paused(self, reason: str, answer: str = "") -> Job:
+        """No email can leave now, which counts as no try; a receipt may still end it."""
+        if not self._notice_in("waiting", "sending", "delayed"):
+            return self
+        assert self.notice is not None
+        return self._noted(self.notice.paused(reason, answer))
+
+    def email_queued(self, reason: str, turn: int, message_id: str | None = None) -> Job:
+        """Its turn among the emails to its domain comes at ``turn`` (ms since 1970); no change once
+        one, of this Message-ID, is being sent."""
+        if not self._waits(message_id):
+            return self
+        assert self.notice is not None
+        return self._noted(self.notice.queued(reason, turn))
 
     def email_skipped(self, reason: str, message_id: str | None = None) -> Job:
         """Its owner wants no email; no change once one, of this Message-ID, is being sent."""
@@ -456,11 +477,14 @@ class Job:
         assert self.notice is not None
         return self._noted(self.notice.held(reason, until))
 
-    def _email_done(self, state: Literal["sent", "failed"], reason: str) -> Job:
+    def _email_done(
+        self, state: Literal["sent", "failed"], reason: str, answer: str, *, dead: bool = False
+    ) -> Job:
         if not self._notice_in("waiting", "sending", "delayed"):
             return self
         assert self.notice is not None
-        return self._noted(Notice(state, reason, NOW, self.notice.message_id))
+        ended = Notice(state, reason, NOW, self.notice.message_id, answer=answer, dead=dead)
+        return self._noted(ended)
 
     def _waits(self, message_id: str | None) -> bool:
         if message_id is None or not self._notice_in("sending"):

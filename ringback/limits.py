@@ -1,4 +1,5 @@
-"""How often a user may ask for something: token buckets in the store, the same on all nodes."""
+"""How often something may be asked for, or done: token buckets in the store, the same on all
+nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ OP = 16  #: characters of an operation's id
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``kind`` of thing that a user may ask for ``per_minute`` times, half of them at once."""
+    """``kind`` of thing that a user may ask for (or that may be done to one domain)
+    ``per_minute`` times, half of them at once."""
 
     kind: str
     per_minute: int
@@ -42,6 +44,15 @@ def take(limit: Limit, user: str, once: str | None = None) -> Generator[Call, An
     where = key(partition_of(user), "bucket", limit.kind, user)
     op = secrets.token_hex(OP // 2) if once is None else _digest(once)
     wait: int = yield Call("bucket", (where,), (limit.period, limit.burst, op))
+    return wait
+
+
+def book(limit: Limit, name: str) -> Generator[Call, Any, int]:
+    """The next token of what all share under ``name`` (the emails to a domain, say); the ms until
+    one's turn. A call whose reply was lost has its turn, while it is among the last 16."""
+    where = f"rb:{{{limit.kind}:{name}}}:bucket"
+    op = secrets.token_hex(OP // 2)
+    wait: int = yield Call("bucket", (where,), (limit.period, limit.burst, op, "book"))
     return wait
 
 

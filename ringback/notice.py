@@ -36,6 +36,9 @@ class Notice:
     tries: int = 0  #: deliveries that were put off
     first_try: Instant | None = None  #: when the first of them was
     seen: bool = False  #: a client proved receipt, and the user wants an email all the same
+    answer: str = ""  #: the mail server's last words, for support
+    dead: bool = False  #: failed by no fault of its user: operators may send it again
+    booked: Instant | None = None  #: the turn it has, where many emails go to its domain
 
     @property
     def open(self) -> bool:
@@ -57,12 +60,23 @@ class Notice:
             self, state="sending", reason="The email is being sent.", at=NOW, message_id=message_id
         )
 
-    def delayed(self, reason: str, delay: int) -> Notice:
+    def delayed(self, reason: str, delay: int, answer: str = "") -> Notice:
         """A delivery was put off by ``delay`` ms."""
         return replace(
             self, state="delayed", reason=reason, at=NOW.after(delay), tries=self.tries + 1,
-            first_try=self.first_try or NOW,
+            first_try=self.first_try or NOW, answer=answer,
         )  # fmt: skip
+
+    def paused(self, reason: str, answer: str = "") -> Notice:
+        """No email can leave: due as before, and no try was made. Told once, however long that
+        lasts: how long the user isn't written to is kept with the user."""
+        if (self.state, self.reason) == ("delayed", reason):
+            return self
+        return replace(self, state="delayed", reason=reason, at=NOW, answer=answer)
+
+    def again(self) -> Notice:
+        """Operators have mended what kept it from being sent."""
+        return Notice("waiting", "Being sent again by our operators.", NOW)
 
     def came_back(self, reason: str) -> Notice:
         """The email was taken, and not delivered after all."""
@@ -71,6 +85,10 @@ class Notice:
     def held(self, reason: str, until: int) -> Notice:
         """No email goes out before ``until`` (ms since 1970)."""
         return replace(self, state="waiting", reason=reason, at=Instant(until))
+
+    def queued(self, reason: str, turn: int) -> Notice:
+        """Its turn comes at ``turn`` (ms since 1970): so many emails go to its domain."""
+        return replace(self.held(reason, turn), booked=Instant(turn))
 
     def afresh(self) -> Notice:
         """The user's preferences changed: what it waited for may not count any more."""

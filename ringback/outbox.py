@@ -52,6 +52,19 @@ class Claim:
     capped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What follows a claim: the user's next digest comes after ``window`` ms at the earliest, and
+    nobody looks at the user's notices for ``pause`` ms."""
+
+    window: int = 0
+    pause: int = 0
+
+    def and_then(self, other: Rest) -> Rest:
+        """Both, where one claim had several emails."""
+        return Rest(max(self.window, other.window), max(self.pause, other.pause))
+
+
 def claim(user: str, token: str, an_hour: int = AN_HOUR) -> Generator[Call, Any, Claim | None]:
     """The right to write to ``user`` for 60 s; None while another holds it. ``an_hour``: how many
     emails a user may get in any hour."""
@@ -82,9 +95,9 @@ def write(user: str, token: str, ledger: Ledger) -> Generator[Call, Any, bool]:
     return bool(reply[0] == b"written")
 
 
-def release(user: str, token: str, window: int) -> Generator[Call, Any, None]:
-    """Ends the claim; the user's next digest comes after ``window`` ms at the earliest."""
-    yield _call("release", user, token, window)
+def release(user: str, token: str, window: int, pause: int = 0) -> Generator[Call, Any, None]:
+    """Ends the claim, and its ledger: see ``Rest`` for the milliseconds."""
+    yield _call("release", user, token, window, pause)
 
 
 def free(user: str) -> Generator[Call, Any, None]:

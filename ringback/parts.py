@@ -16,7 +16,8 @@ from gateway.patience import patient
 from gateway.unreadable import told_plainly
 from ringback import floor, signals
 from ringback.errors import SettingsError
-from ringback.settings import LOOPBACK, Settings
+from ringback.settings import Settings
+from ringback.values import LOOPBACK
 from tasks.inbox import Inbox
 from tasks.supervisor import supervise
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
-import redis
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -27,95 +24,22 @@ from ringback import credentials
 from ringback.errors import SettingsError
 from ringback.job import State
 from ringback.submission import Defaults
+from ringback.values import (
+    Address,
+    Author,
+    Days,
+    KeysUrl,
+    PublicUrl,
+    Seconds,
+    SmtpTls,
+    SmtpUrl,
+    StoreUrl,
+    Support,
+    parted,
+)
 
 PREFIX = "RINGBACK_"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ADDRESSES = "up.json"  #: where ``ringback up`` notes the addresses of its parts
-
-
-def _parted(url: str) -> SplitResult:
-    """The URL's parts. Raises ValueError where a port is none, or brackets don't match."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError(
-            "the port after the host must be a number from 0 to 65535, and an IPv6 address stand "
-            "in brackets, as in [::1]"
-        ) from None
-    return parts
-
-
-def _one_of(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        parts = _parted(url)
-        if parts.scheme not in schemes or not parts.hostname:
-            wanted = " or ".join(f"{scheme}://" for scheme in schemes)
-            raise ValueError(f"must be a URL that starts with {wanted} and a host")
-        return url
-
-    return AfterValidator(check)
-
-
-def _bare(url: str) -> str:
-    """What stands behind the host would be lost, or get into each link."""
-    parts = _parted(url)
-    if parts.path.strip("/") or "?" in url or "#" in url or "@" in parts.netloc:
-        raise ValueError(
-            "must end after the host and the port, as in https://jobs.example.com: no user, path, "
-            "? or # (the pages need the root of their host)"
-        )
-    return url
-
-
-def _numbered(url: str) -> str:
-    parts = _parted(url)
-    if not re.fullmatch(r"/?\d*", parts.path) or "db" in parse_qs(parts.query):
-        raise ValueError("the database after the host must be a number, as in redis://host:port/0")
-    try:
-        redis.ConnectionPool.from_url(url).make_connection()  # connects to nothing yet
-    except (TypeError, ValueError):
-        raise ValueError("an option after the ? isn't known or has a wrong value") from None
-    return url
-
-
-def _published(url: str) -> str:
-    """Over plain HTTP anybody between could publish keys of their own."""
-    parts = _parted(url)
-    if parts.scheme == "https" and parts.hostname:
-        return url
-    if parts.scheme == "http" and parts.hostname in LOOPBACK:
-        return url
-    raise ValueError("must start with https:// (http:// is for 127.0.0.1 and localhost alone)")
-
-
-def _mail_server(url: str) -> str:
-    parts = _parted(url)
-    if parts.path.strip("/") or "?" in url or "#" in url:
-        raise ValueError(
-            "must end after the host and the port, as in smtp://user:password@host:587; write / "
-            "? and # in a password as %2F %3F and %23"
-        )
-    return url
-
-
-def _helpful(support: str) -> str:
-    """An address, or a page. Emails link to it, so it may do nothing else."""
-    address = support.removeprefix("mailto:")
-    if re.fullmatch(r"[^@\s:/<>\"]+@[^@\s:/<>\"]+", address):
-        return address
-    parts = _parted(support)
-    if parts.scheme in ("http", "https") and parts.hostname and not re.search(r"\s", support):
-        return support
-    raise ValueError(
-        "must be an address such as help@example.com, or a page such as https://example.com/help"
-    )
-
-
-StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-#: A job's notice may wait for two days; a job that is gone could tell nobody.
-Days = Annotated[float, Field(ge=2, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -130,18 +54,21 @@ class Settings(BaseSettings):
     broker_url: StoreUrl | None = Field(
         None, repr=False, description="unset: the store's next database"
     )
-    smtp_url: Annotated[str, _one_of("smtp", "smtps"), AfterValidator(_mail_server)] | None = Field(
-        None, repr=False
+    smtp_url: SmtpUrl | None = Field(None, repr=False)
+    smtp_tls: SmtpTls | None = Field(
+        None, description="`require`, `offered` or `none`; unset: required, but for loopback"
     )
-    email_from: str = "Ringback <no-reply@localhost>"
-    public_url: Annotated[str, _one_of("http", "https"), AfterValidator(_bare)] = (
-        "http://127.0.0.1:8000"
+    smtp_domain_rate: int = Field(
+        0, ge=0, le=60_000, description="emails to one domain in a minute; 0: no limit"
     )
-    support: Annotated[str, AfterValidator(_helpful)] | None = Field(
-        None, description="whom readers of an email may ask"
+    email_from: Author = "Ringback <no-reply@localhost>"
+    bounce_address: Address | None = Field(
+        None, description="gets the emails that come back; unset: the author of the emails"
     )
+    public_url: PublicUrl = "http://127.0.0.1:8000"
+    support: Support | None = Field(None, description="whom readers of an email may ask")
     jwt_secret: str | None = Field(None, repr=False)
-    jwks_url: Annotated[str, AfterValidator(_published)] | None = Field(
+    jwks_url: KeysUrl | None = Field(
         None, description="an issuer's public keys, instead of the secret"
     )
     metrics_token: Annotated[str, Field(min_length=16)] | None = Field(None, repr=False)
@@ -189,7 +116,7 @@ class Settings(BaseSettings):
     @classmethod
     def _explicit(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
-            parts = _parted(origin)
+            parts = parted(origin)
             if (
                 "*" in origin
                 or origin != f"{parts.scheme}://{parts.netloc}"
@@ -199,13 +126,6 @@ class Settings(BaseSettings):
             ):
                 raise ValueError(f"{origin!r} must be an origin such as https://app.example.com")
         return origins
-
-    @field_validator("email_from")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        if "@" not in parseaddr(value)[1]:
-            raise ValueError('must be an address such as "Ringback <no-reply@example.com>"')
-        return value
 
     @classmethod
     def settings_customise_sources(
@@ -223,6 +143,17 @@ class Settings(BaseSettings):
     def _one_way_to_sign(self) -> Self:
         if self.jwt_secret and self.jwks_url:
             raise ValueError("set JWT_SECRET or JWKS_URL, not both: tokens are signed one way")
+        return self
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> Self:
+        if self.smtp_tls == "none" and self.smtp_url:
+            parts = urlsplit(self.smtp_url)
+            if parts.scheme == "smtp" and parts.username:
+                raise ValueError(
+                    "SMTP_TLS=none would send the password of SMTP_URL in clear. Leave SMTP_TLS "
+                    "out, use smtps://, or take user and password out of SMTP_URL"
+                )
         return self
 
     @cached_property

@@ -274,9 +274,16 @@ def _sha256(text: str) -> str:
 def _moved(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | None]:
     """The indexes that a change may have moved the job in: progress is frequent, and moves few."""
     when = _when(after)
-    if before is None or before.state is not after.state or after.course is not None:
-        return when | _fanned_out(before, after)
-    return {index: moment for index, moment in when.items() if index in MOVING}
+    if before is not None and before.state is after.state and after.course is None:
+        when = {index: moment for index, moment in when.items() if index in MOVING}
+    return when | _fanned_out(before, after) | _unsent(before, after)
+
+
+def _unsent(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | None]:
+    """Emails that operators may send again."""
+    was, is_ = (job and job.notice and job.notice.dead for job in (before, after))
+    at = after.notice.at if is_ and after.notice else None
+    return {("unsent",): at} if was or is_ else {}
 
 
 def _fanned_out(before: Job | None, after: Job) -> dict[tuple[str, ...], Instant | None]:
@@ -388,7 +395,7 @@ def forget(job: Job) -> Generator[Call, Any, bool]:
         key(partition, "failed", job.id), key(partition, "skipped", job.id),
         key(partition, "outbox", user), key(partition, "dead"),
         key(partition, "ended", job.state.value), key(partition, "traces", job.id),
-        due_key(partition, "fanout"),
+        due_key(partition, "fanout"), key(partition, "unsent"),
         *(_unique_key(user, name) for name in job.spec.unique),
     )  # fmt: skip
     return bool((yield Call("forget", keys, (job.id,))))

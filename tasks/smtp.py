@@ -1,34 +1,28 @@
-"""One message to one recipient over SMTP, and what the server's answer means.
+"""One message to one recipient over SMTP.
 
-The moment of no return is the DATA command: before it a failure is certain to have sent
-nothing, after it a lost answer is *ambiguous* (RFC 5321, 4.5.3.2.6).
+The moment of no return is when the whole message is written: before it a failure is certain to
+have sent nothing, after it a lost answer is *ambiguous* (RFC 5321, 4.5.3.2.6). What answers mean
+is in ``tasks.smtp_answer``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
-from email.utils import parseaddr
-from typing import Literal
-from urllib.parse import unquote, urlsplit
+import time
+from collections.abc import Callable, Coroutine
+from threading import Lock, Thread
+from typing import Any, TypeVar
 
 import aiosmtplib
 
-PORTS = {"smtp": 25, "smtps": 465}
-STEP = 15  #: seconds for one answer of the server
-WHOLE = 45  #: seconds for a delivery; below the 60 s of a mailer's claim
+from tasks.envelope import Envelope
+from tasks.smtp_answer import Outcome, meaning
+from tasks.smtp_line import ERRORS, Pace, Server, Talk, Withheld
+from tasks.smtp_pool import Line, Pool
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a delivery ended; ``reason`` is for people."""
-
-    kind: Literal["accepted", "delayed", "refused", "ambiguous"]
-    reason: str
+FRESH = 50.0  #: seconds after which ``before_data`` may not hold any more: the claim ends after 60
 
 
 class Aborted(Exception):
@@ -36,75 +30,150 @@ class Aborted(Exception):
 
 
 class Transport:
-    """A mail server by URL: ``smtp://[user:password@]host[:port]`` (STARTTLS where the server
-    offers it) or ``smtps://`` (TLS from the start)."""
+    """Sends by one mail server, for the threads of one process: one event loop, few connections."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._host = parts.hostname or ""
-        self._port = parts.port or PORTS[parts.scheme]
-        self._tls = parts.scheme == "smtps"
-        self._user = unquote(parts.username) if parts.username else None
-        self._password = unquote(parts.password) if parts.password else None
+    def __init__(self, server: Server, pace: Pace | None = None) -> None:
+        self.server = server
+        self._pace = pace or Pace()
+        self._starting = Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool: Pool | None = None
 
-    def send(self, message: EmailMessage, before_data: Callable[[], None]) -> Outcome:
-        """Delivers; ``before_data`` is called at the point of no return and may raise Aborted."""
-        return asyncio.run(self._send(message, before_data))
-
-    async def _send(self, message: EmailMessage, before_data: Callable[[], None]) -> Outcome:
-        exchange = _Exchange(message, before_data)
-        client = aiosmtplib.SMTP(
-            hostname=self._host, port=self._port, use_tls=self._tls, timeout=STEP,
-            username=self._user, password=self._password,
-        )  # fmt: skip
+    def send(self, envelope: Envelope, before_data: Callable[[], None]) -> Outcome:
+        """Delivers; ``before_data`` is called in the caller's thread, once the server has taken
+        sender and recipient and nothing of the message has left. It may raise Aborted."""
+        talk = Talk()
+        line = self._do(self._open(envelope, talk))
+        if isinstance(line, Outcome):
+            return line
+        asked = time.monotonic()
         try:
-            async with asyncio.timeout(WHOLE):
-                await client.connect()
-                return await exchange.run(client)
-        except (aiosmtplib.SMTPException, OSError, ssl.SSLError, TimeoutError) as error:
-            return exchange.outcome_of(error)
-        finally:
-            client.close()
+            before_data()
+            if time.monotonic() - asked > FRESH:  # frozen for a while: another may be at it by now
+                raise Aborted
+        except BaseException:
+            self._do(self._hang_up(line))
+            raise
+        return self._do(self._tell(line, envelope, talk))
+
+    def close(self) -> None:
+        """Ends connections and thread; sending would start them again."""
+        with self._starting:
+            loop, pool = self._loop, self._pool
+            self._loop = self._pool = None
+        if loop is not None and pool is not None:
+            asyncio.run_coroutine_threadsafe(pool.close(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+
+    # -- in the thread of the event loop
+
+    async def _open(self, envelope: Envelope, talk: Talk) -> Line | Outcome:
+        """A line on which the server has taken sender and recipient."""
+        line, pool = None, self._pool
+        assert pool is not None
+        try:
+            async with asyncio.timeout(self._pace.opening):
+                line = await pool.take(talk)
+                await self._introduce(line, envelope, talk)
+                talk.verb = "RCPT"
+                encoding = "utf-8" if envelope.utf8 else "ascii"
+                await line.client.rcpt(envelope.recipient, encoding=encoding)
+                return line
+        except (*ERRORS, Withheld) as error:
+            if line is not None:
+                self._leave(line, _code(error))
+            return talk.outcome_of(error)
+        except BaseException:
+            if line is not None:
+                pool.drop(line, politely=False)
+            raise
+
+    async def _introduce(self, line: Line, envelope: Envelope, talk: Talk) -> None:
+        """MAIL; on a new connection where the server has hung up on a used one."""
+        try:
+            await _mail(line.client, envelope, talk)
+        except ERRORS as error:
+            if not line.uses or (_code(error) and line.client.is_connected):
+                raise
+            assert self._pool is not None
+            await self._pool.replace(line, talk)
+            await _mail(line.client, envelope, talk)
+
+    async def _tell(self, line: Line, envelope: Envelope, talk: Talk) -> Outcome:
+        """The message itself, and what became of it."""
+        try:
+            async with asyncio.timeout(self._pace.sending):
+                talk.verb = "DATA"
+                answer = await line.client.execute_command(b"DATA")
+                if answer.code != aiosmtplib.SMTPStatus.start_input:
+                    raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+                answer = await _write(line.client, envelope.stuffed, talk, self._pace.final)
+        except ERRORS as error:
+            self._leave(line, _code(error))
+            return talk.outcome_of(error)
+        self._leave(line, answer.code)
+        return meaning("message", answer.code, answer.message)
+
+    def _leave(self, line: Line, code: int) -> None:
+        """Keeps a line on which the server answered as it may, and no other."""
+        assert self._pool is not None
+        if 200 <= code < 300 or (400 <= code < 600 and code != 421):
+            self._pool.give_back(line)
+        else:
+            self._pool.drop(line, politely=False)
+
+    async def _hang_up(self, line: Line) -> None:
+        assert self._pool is not None
+        self._pool.drop(line)
+
+    # -- in the callers' threads
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop, self._pool = asyncio.new_event_loop(), Pool(self.server, self._pace)
+                Thread(target=_run, args=(self._loop,), name="smtp", daemon=True).start()
+            return self._loop
 
 
-class _Exchange:
-    """MAIL, RCPT, DATA; remembers whether the point of no return is behind."""
-
-    def __init__(self, message: EmailMessage, before_data: Callable[[], None]) -> None:
-        self._message = message
-        self._before_data = before_data
-        self._committed = False
-
-    async def run(self, client: aiosmtplib.SMTP) -> Outcome:
-        sender = parseaddr(str(self._message["From"]))[1]
-        recipient = parseaddr(str(self._message["To"]))[1]
-        options = [] if (sender + recipient).isascii() else ["SMTPUTF8"]
-        await client.mail(sender, options=options)
-        await client.rcpt(recipient)
-        self._before_data()
-        self._committed = True
-        answer = await client.data(self._message.as_bytes(policy=SMTP_POLICY))
-        await _politely_quit(client)
-        return Outcome("accepted", f"The mail server took it: {answer.code} {answer.message}")
-
-    def outcome_of(self, error: Exception) -> Outcome:
-        """What a failure means for the message."""
-        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 400:
-            kind: Literal["delayed", "refused"] = "refused" if error.code >= 500 else "delayed"
-            if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-                kind = "delayed"  # our settings are wrong, not the message
-            return Outcome(kind, f"The mail server answered: {error.code} {error.message}")
-        if self._committed:
-            return Outcome("ambiguous", f"The mail server's answer got lost ({_words(error)})")
-        return Outcome("delayed", f"The mail server can't be reached ({_words(error)})")
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-async def _politely_quit(client: aiosmtplib.SMTP) -> None:
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
     try:
-        await client.quit()
-    except (aiosmtplib.SMTPException, OSError):
-        return  # the message is accepted; how the connection ends doesn't matter
+        loop.run_forever()
+        loop.run_until_complete(asyncio.sleep(0))  # transports say that they are closed
+    finally:
+        loop.close()
+
+
+async def _mail(client: aiosmtplib.SMTP, envelope: Envelope, talk: Talk) -> None:
+    talk.verb = "MAIL"
+    options = []
+    if client.supports_extension("size"):
+        options.append(f"SIZE={len(envelope.content)}")
+    if not envelope.content.isascii() and client.supports_extension("8bitmime"):
+        options.append("BODY=8BITMIME")
+    if not envelope.utf8:
+        await client.mail(envelope.sender, options=options)
+    elif client.supports_extension("smtputf8"):
+        await client.mail(envelope.sender, options=[*options, "SMTPUTF8"], encoding="utf-8")
+    else:
+        raise aiosmtplib.SMTPNotSupported("the server knows no SMTPUTF8")
+
+
+async def _write(
+    client: aiosmtplib.SMTP, stuffed: bytes, talk: Talk, wait: float
+) -> aiosmtplib.SMTPResponse:
+    protocol = client.protocol
+    if protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+    protocol.write(stuffed)
+    talk.verb = "message"
+    return await protocol.read_response(timeout=wait)
+
+
+def _code(error: Exception) -> int:
+    """The server's answer; 0: there was none."""
+    return error.code if isinstance(error, aiosmtplib.SMTPResponseException) else 0

@@ -51,11 +51,8 @@ class Outcome:
 ACCEPTED = Outcome("accepted", "The mail server took it.")
 LATER = Outcome("delayed", "The mail server asks us to try again later.")
 FULL = Outcome("delayed", "The mailbox is full.", address="soft")
-GONE = Outcome(
-    "refused",
-    "There is no such mailbox, says its mail server. Change your address to one that works.",
-    address="gone",
-)
+NO_MAILBOX = "The mail server says that there is no such mailbox."
+GONE = Outcome("refused", f"{NO_MAILBOX} Change your address to one that works.", address="gone")
 CLOSED = Outcome("refused", "The mailbox takes no emails, says its mail server.", address="soft")
 UNROUTABLE = Outcome("refused", "The mail server can't deliver to this address.")
 TOO_LARGE = Outcome(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import policy
 from email.message import EmailMessage
+from email.parser import BytesParser
 from typing import Any
 
 from letters.letter import Letters, Sender
@@ -16,8 +18,10 @@ from ringback.keys import due_key, partition_of
 from ringback.preferences import Preferences
 from ringback.testing import FakeStore
 from ringback.unsubscribe import Links
-from tasks.deliver import House, Mailer
-from tasks.smtp import Outcome
+from tasks.deliver import Mailer
+from tasks.delivery import House
+from tasks.envelope import Envelope
+from tasks.smtp_answer import Outcome
 from tests.eye import BROKE, ask
 from tests.rig import new_spec
 
@@ -52,9 +56,10 @@ class Post:
     taken: list[tuple[int, list[str]]] = field(default_factory=list)  #: seconds, jobs
     said: str = ""  #: the text of the last one
 
-    def send(self, message: EmailMessage, before_data: Callable[[], None]) -> Outcome:
+    def send(self, envelope: Envelope, before_data: Callable[[], None]) -> Outcome:
         """Takes a message, or what else comes next."""
         before_data()
+        message = BytesParser(EmailMessage, policy=policy.default).parsebytes(envelope.content)
         answer = self.answers.pop(0) if self.answers else Outcome("accepted", "250 OK")
         if answer.kind == "accepted":
             self.taken.append((self.clock(), sorted(str(message["X-Ringback-Job"]).split(", "))))

@@ -14,6 +14,8 @@ from aiosmtpd.smtp import SMTP
 
 from ringback.connection import Op, Store
 from ringback.keys import Call
+from tasks.smtp import Transport
+from tasks.smtp_line import Server
 from tests.rig import free_port
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class PostOffice:
         self._loop.run_until_complete(self._open())
         self._thread = Thread(target=self._loop.run_forever)
         self._thread.start()
+        self.transport = Transport(Server.at(f"smtp://127.0.0.1:{self.port}"))  #: to this server
 
     async def _open(self) -> None:
         self._server = await self._loop.create_server(
@@ -67,6 +70,7 @@ class PostOffice:
 
     def close(self) -> None:
         """Ends the thread."""
+        self.transport.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._server.close()

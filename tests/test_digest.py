@@ -12,7 +12,7 @@ from ringback.instant import Instant
 from ringback.job import Job, Result
 from ringback.notice import SEEN, TURNED_OFF
 from ringback.quiet import QuietHours
-from tasks.smtp import Outcome
+from tasks.smtp_answer import Outcome
 from tasks.sorting import moment
 from tests.eye import BROKE
 from tests.mailday import GRACE, WINDOW, Day, Ending, badly, partly

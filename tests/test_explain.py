@@ -13,7 +13,7 @@ from ringback.job import Job
 from ringback.notice import CANCELLED_BY_USER, MAYBE, NO_ADDRESS, SEEN, SEEN_AND_ASKED, TURNED_OFF
 from ringback.presence import Connection
 from ringback.quiet import QuietHours
-from tasks.smtp import Outcome
+from tasks.smtp_answer import Outcome
 from tests.mailday import GRACE, WINDOW, Day, badly, partly
 from tests.rig import new_spec
 

@@ -15,8 +15,8 @@ from ringback.job import Job, Result
 from ringback.keys import key, partition_of
 from ringback.testing import FakeStore
 from ringback.unsubscribe import Links
-from tasks.deliver import House, Mailer
-from tasks.smtp import Transport
+from tasks.deliver import Mailer
+from tasks.delivery import House
 from tests.eye import ask
 from tests.mishaps import PostOffice
 from tests.rig import new_spec
@@ -53,7 +53,7 @@ def due(db: Store, email: str) -> str:
 def deliver(db: FakeStore, office: PostOffice, after: float = 10) -> None:
     """``after`` so many seconds; ten are a window."""
     db.clock.advance(after)
-    Mailer(db, LETTERS, Transport(f"smtp://127.0.0.1:{office.port}"), HOUSE).deliver("mix")
+    Mailer(db, LETTERS, office.transport, HOUSE).deliver("mix")
 
 
 def states(db: Store, *jobs: str) -> list[str]:

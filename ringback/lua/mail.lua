@@ -6,8 +6,9 @@
 -- open    (ms since 1970)            -> {'opened', ms} | {'lost'}   no digest before that moment
 -- write   (ledger, its id or '')     -> {'written'} | {'lost'}      the ledger, before each risky
 --                                       step; an id is counted as an email of this hour
--- release (ms)                       -> {'released'} | {'lost'}     clears the ledger; the next
---                                       digest comes after so many ms at the earliest
+-- release (ms, pause ms)             -> {'released'} | {'lost'}     clears the ledger; the next
+--                                       digest comes after so many ms at the earliest, and the
+--                                       supervisor rings for the user after the pause
 -- free                               -> {'freed'}                   the next digest needn't wait
 local USER, OUTBOX, NOTICES, MAILED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local action, owner, token, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -57,5 +58,6 @@ redis.call('HDEL', USER, 'mailer', 'mailer_until', 'ledger')
 if tonumber(ARGV[5]) > 0 then
   redis.call('HSET', USER, 'next_email', math.max(next_email, now + tonumber(ARGV[5])))
 end
+if tonumber(ARGV[6]) > 0 then redis.call('HSET', USER, 'paused_until', now + tonumber(ARGV[6])) end
 refresh_notice(NOTICES, OUTBOX, USER, owner)
 return {'released'}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import redis
 
 from ringback import store
+from ringback.breaker import breaker_key
 from ringback.job import Job, Notice, State
 from ringback.keys import due_key, key, partition_of
+from tasks.mail_gate import SERVICE
 from tests.rig import Rig, until
 
 
@@ -58,11 +60,15 @@ def make_due(rig: Rig, kind: str, job_id: str) -> None:
 
 
 def pass_waits(rig: Rig, user: str) -> None:
-    """What the user's notices wait for is over: the delay, and a silent mailer's claim."""
+    """What the user's notices wait for is over: the delay, a silent mailer's claim, and a mail
+    server that was down."""
     partition = partition_of(user)
     outbox = key(partition, "outbox", user)
     with redis.Redis.from_url(rig.valkey.url) as client:
         if client.hexists(key(partition, "user", user), "mailer_until"):
             client.hset(key(partition, "user", user), "mailer_until", 1)
+        client.hdel(key(partition, "user", user), "paused_until")
+        if client.hexists(breaker_key(SERVICE.name), "until"):
+            client.hset(breaker_key(SERVICE.name), mapping={"until": 1, "probe_until": 1})
         client.zadd(outbox, dict.fromkeys(client.zrange(outbox, 0, -1), 1), xx=True)
         client.zadd(due_key(partition, "notice"), {user: 1})

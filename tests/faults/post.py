@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
@@ -31,6 +32,7 @@ class Post:
     before_answer: Event = field(default_factory=_open)
     recipients: int = 0  #: how many RCPT came
     received: list[EmailMessage] = field(default_factory=list)  #: each whole message that came
+    peers: set[socket.socket] = field(default_factory=set)  #: who is connected
 
     @contextmanager
     def at(self, port: int) -> Iterator[Post]:
@@ -56,17 +58,22 @@ class Post:
                 self.before_answer.set()
                 server.shutdown()
                 thread.join()
+                for peer in list(self.peers):  # a mailer would go on to use what it has
+                    with suppress(OSError):
+                        peer.shutdown(socket.SHUT_RDWR)
 
     def converse(self, peer: socketserver.StreamRequestHandler) -> None:
         """One connection."""
         answer = "220 hello"
+        self.peers.add(peer.connection)
         while answer:
             try:
                 peer.wfile.write(f"{answer}\r\n".encode())
                 command = peer.rfile.readline()
                 answer = self._answer(command[:4].upper(), peer) if command else ""
             except OSError:
-                return  # the mailer was killed
+                break  # the mailer was killed
+        self.peers.discard(peer.connection)
 
     def _answer(self, command: bytes, peer: socketserver.StreamRequestHandler) -> str:
         if command == b"RCPT":

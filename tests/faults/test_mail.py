@@ -7,8 +7,10 @@ from threading import Event
 
 import pytest
 
+from ringback import suppression
 from ringback.client import Client
 from ringback.job import Owner
+from tasks.smtp_answer import DOWN, GONE, LATER
 from tests.e2e.look import notice_of, pass_waits, story
 from tests.faults.post import Post
 from tests.rig import Process, Rig, until
@@ -38,7 +40,8 @@ def _mailer(rig: Rig) -> Process:
 def test_an_email_waits_for_a_mail_server_that_is_down_and_goes_out_once(rig: Rig) -> None:
     job_id = _finish_a_job(rig, "down")
     told = notice_of(rig, job_id, "delayed")
-    assert "can't be reached" in told.reason
+    assert told.reason == DOWN.reason
+    assert told.tries == 0
 
     with Post().at(rig.smtp_port) as post:
         pass_waits(rig, "down")
@@ -49,7 +52,9 @@ def test_an_email_waits_for_a_mail_server_that_is_down_and_goes_out_once(rig: Ri
 def test_an_email_is_tried_again_when_the_server_says_later(rig: Rig) -> None:
     with Post(rcpt=["451 try later", "250 fine"]).at(rig.smtp_port) as post:
         job_id = _finish_a_job(rig, "later")
-        assert "451 try later" in notice_of(rig, job_id, "delayed").reason
+        told = notice_of(rig, job_id, "delayed")
+        assert told.reason == f"{LATER.reason} We try again for up to 24 hours."
+        assert told.answer == "RCPT: 451 try later"
         pass_waits(rig, "later")
         assert notice_of(rig, job_id).state == "sent"
     assert len(post.received) == 1
@@ -60,7 +65,9 @@ def test_an_address_that_the_server_refuses_is_told(rig: Rig) -> None:
         job_id = _finish_a_job(rig, "refused")
         told = notice_of(rig, job_id)
     assert told.state == "failed"
-    assert "550 5.1.1 no such user" in told.reason
+    assert told.reason == GONE.reason
+    assert told.answer == "RCPT: 550 5.1.1 no such user"
+    assert rig.do(suppression.look("refused@example.com")) is not None
     assert post.received == []
 
 

@@ -185,7 +185,7 @@ export function emailLine(view: JobView, address: string): string {
     case "sent":
       return address ? `Emailed${at} to ${address}.` : `Emailed${at}.`;
     case "delayed":
-      return `The email to ${to} is delayed; we keep trying for up to 24 hours.${because(email.reason)}`;
+      return `The email to ${to} is delayed.${because(email.reason)}`;
     case "skipped":
       return skipLine(email.reason ?? "");
     case "failed":
