@@ -13,7 +13,7 @@ from ringback.job import Job
 from ringback.notice import CANCELLED_BY_USER, MAYBE, NO_ADDRESS, SEEN, SEEN_AND_ASKED, TURNED_OFF
 from ringback.presence import Connection
 from ringback.quiet import QuietHours
-from tasks.smtp_answer import Outcome
+from tasks.smtp_answer import AMBIGUOUS, LATER, Outcome
 from tests.mailday import GRACE, WINDOW, Day, badly, partly
 from tests.rig import new_spec
 
@@ -60,13 +60,13 @@ def test_a_page_that_showed_it(day: Day) -> None:
 
 
 def test_tries_that_failed_and_one_that_didnt(day: Day) -> None:
-    busy = Outcome("delayed", "451 busy")
-    day.post.answers = [busy, Outcome("ambiguous", "The answer got lost")]
+    day.post.answers = [LATER, AMBIGUOUS]
     job = day.ends(grace=WINDOW)
     day.passes(180)
     assert told(day, job)[2:] == [
-        SENDING, "451 busy", "Try 2: the email is being sent.",
-        "The answer got lost. We'll try once more.", "Try 3: the email is being sent.", "250 OK",
+        SENDING, f"{LATER.reason} We try again for up to 24 hours.",
+        "Try 2: the email is being sent.",
+        f"{AMBIGUOUS.reason} We'll try once more.", "Try 3: the email is being sent.", "250 OK",
     ]  # fmt: skip
 
 
