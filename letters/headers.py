@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
@@ -13,6 +14,10 @@ from typing import Any
 from letters.facts import View
 from letters.people import Reader, Sender
 from letters.prose import plain, said
+
+#: Characters of a line with encoded words (RFC 2047, 2), and of quoted-printable (RFC 2045, 6.7):
+#: less than what other lines may have, which is what Python takes for both.
+LINE = 76
 
 
 def addressed(sender: Sender, reader: Reader) -> EmailMessage:
@@ -34,14 +39,29 @@ class _Link(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _Words(UnstructuredHeader, BaseHeader):
+    """Words, folded from the first line on. Python would leave that one empty where all of them
+    fit the next, which reads as a subject that begins with a blank (RFC 5322, 2.2.3)."""
+
+    max_count = 1
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        text = str(self)
+        charset = "us-ascii" if text.isascii() else "utf-8"
+        words = Header(text, charset, policy.max_line_length, self.name)
+        return f"{self.name}: {words.encode(linesep=policy.linesep)}{policy.linesep}"
+
+
 _HEADERS = HeaderRegistry()
 _HEADERS.map_to_type("list-unsubscribe", _Link)
+for _name in ("subject", "x-ringback-job", "x-ringback-reason", "x-ringback-message"):
+    _HEADERS.map_to_type(_name, _Words)
 
 
 def _policy(recipient: Address) -> EmailPolicy[EmailMessage]:
     # RFC 6531: no other way to write it
     policy = SMTP if recipient.username.isascii() else SMTPUTF8
-    return policy.clone(header_factory=_HEADERS)
+    return policy.clone(header_factory=_HEADERS, max_line_length=LINE)
 
 
 def _author(sender: Sender) -> Address:

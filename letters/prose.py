@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import string
-import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+
+from letters.lines import broken, columns
 
 WIDTH = 72
 BUTTON = "button"
@@ -181,7 +182,7 @@ class _Page:
         lines = [self._wrapped(line) for line in _words(token.children or ()).split("\n")]
         self.blocks += lines
         if self.rule:
-            longest = max(len(row) for line in lines for row in line.split("\n"))
+            longest = max(columns(row) for line in lines for row in line.split("\n"))
             self.blocks.append(self.rule * min(longest, WIDTH))
         if not self.tight:
             self._gap()
@@ -194,14 +195,7 @@ class _Page:
         first = "".join(mark for mark, _ in self.margins)
         rest = "".join(blank for _, blank in self.margins)
         self.margins = [(blank, blank) for _, blank in self.margins]
-        return textwrap.fill(
-            line,
-            WIDTH,
-            initial_indent=first,
-            subsequent_indent=rest,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        return "\n".join(broken(line, WIDTH, first, rest))
 
 
 def _words(tokens: Sequence[Token]) -> str:
