@@ -25,20 +25,25 @@ from gateway.ops import Ops
 from gateway.preferences import PreferencesApi
 from gateway.presence import Presence
 from gateway.problems import BODY_LIMIT, problems
+from gateway.proofs import Proofs
+from gateway.publishing import Publishing
 from gateway.revocations import Revocations
 from gateway.revoking import Revoking
 from gateway.shield import Shield
 from gateway.sockets import Sockets
 from gateway.sse import Streams
+from gateway.studio import Studio
 from gateway.submit import Submissions
 from gateway.support import Support
 from gateway.suppressions import Suppressions
 from gateway.unsubscribe import Unsubscribe
 from gateway.uploads import Uploads
 from gateway.webhooks import OpsWebhooks, Webhooks
+from letters.people import Sender
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.errors import StoreUnavailable
+from ringback.library import Library
 from ringback.settings import Settings
 from ringback.unsubscribe import Links
 
@@ -61,6 +66,8 @@ def make_app(settings: Settings) -> web.Application:
     sockets = Sockets(db, hub, tokens, presence, revocations, events, settings)
     ops = Ops(db, doorbells)
     streams = Streams(db, hub, presence, revocations)
+    sender = Sender(settings.email_from, settings.public_url, settings.support)
+    proofs, library = Proofs(settings.templates, sender, live=settings.dev), Library()
     endpoints = [
         *Api(db, hub, submissions, controls).endpoints(),
         *Revoking(db, revocations).endpoints(),
@@ -73,6 +80,8 @@ def make_app(settings: Settings) -> web.Application:
         *PreferencesApi(db, settings.email_window).endpoints(),
         *Webhooks(db, private=settings.private).endpoints(),
         *OpsWebhooks(db, private=settings.private).endpoints(),
+        *Studio(db, proofs, library, limits, saves=settings.dev).endpoints(),
+        *Publishing(db, proofs, library, limits, saves=settings.dev).endpoints(),
     ]
     metrics = Metrics(sockets.server.meter, db, hub, sockets, ops)
 
@@ -107,6 +116,7 @@ def make_app(settings: Settings) -> web.Application:
             await _end(task)
         await sockets.server.shutdown()
         await presence.close()
+        await proofs.close()
         await db.close()
 
     app.cleanup_ctx.append(running)

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gateway import kinds
 from gateway.models import Fix
-from gateway.problems import Problem, bad_request, wrong_fields
+from gateway.problems import BODY_LIMIT, Problem, bad_request, wrong_fields
 from ringback.errors import FieldError
 
 M = TypeVar("M", bound=BaseModel)
@@ -64,9 +64,9 @@ def decode(model: type[M], data: Any, whole: str = "body") -> M:
 _AN_OBJECT = {"body": "a JSON object"}
 
 
-async def body_of(request: web.Request) -> Any:
+async def body_of(request: web.Request, most: int = BODY_LIMIT) -> Any:
     """The JSON body. Raises a Problem: 415 where it says that it is something else, 400 that says
-    where it isn't JSON. What says nothing is taken as JSON."""
+    where it isn't JSON, 413 for more than ``most`` bytes. What says nothing is taken as JSON."""
     kind = request.content_type if "Content-Type" in request.headers else "application/json"
     if kind != "application/json" and not kind.endswith("+json"):
         told = f"The body is said to be {kind}. Send JSON, with Content-Type: application/json."
@@ -75,7 +75,10 @@ async def body_of(request: web.Request) -> Any:
         told = f"The body is said to be in {request.charset}. JSON is in UTF-8 (RFC 8259, 8.1)."
         raise Problem(kinds.UNSUPPORTED_MEDIA_TYPE, told)
     try:
-        return orjson.loads(await request.read())
+        larger = request if most == BODY_LIMIT else request.clone(client_max_size=most)
+        return orjson.loads(await larger.read())
+    except web.HTTPRequestEntityTooLarge:
+        raise Problem(kinds.TOO_LARGE, f"A JSON body may have up to {most:,} bytes.") from None
     except orjson.JSONDecodeError as error:
         raise bad_request("body", None, f"isn't JSON: {error}") from None
 

@@ -19,7 +19,7 @@ from gateway.accept import check_accept, check_coding
 from gateway.auth import NOBODY, Identity, Tokens
 from gateway.decode import body_of, decode, no_query, query_of
 from gateway.kinds import Kind
-from gateway.problems import Problem
+from gateway.problems import BODY_LIMIT, Problem
 
 JSON = "application/json"
 Q = TypeVar("Q")
@@ -55,9 +55,9 @@ class Endpoint:
     ``role``: who may ask: None anybody, ``"user"`` whoever has signed in, else whose token has
     it; ``also``: another role that will do, and ``secret``: what may stand in place of a token, as
     a bearer's or as a password (RFC 7617). ``body_optional``: no body is as good as an empty
-    object. ``raw``: the handler reads the body itself, which may be of these media types, too;
-    ``body`` then only describes the JSON. ``answer``: the JSON that it answers with ``status``;
-    ``produces``: the media types it can answer with (none: any).
+    object; ``most``: bytes of one. ``raw``: the handler reads the body itself, which may be of
+    these media types, too; ``body`` then only describes the JSON. ``answer``: the JSON that it
+    answers with ``status``; ``produces``: the media types it can answer with (none: any).
     ``headers``: further request headers, and ``sends``: further response headers, with what they
     mean. ``problems``: the kinds that it may meet beside those that all may.
     """
@@ -74,6 +74,7 @@ class Endpoint:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     raw: Sequence[str] = ()
+    most: int = BODY_LIMIT
     answer: type[BaseModel] | None = None
     status: int = 200
     produces: Sequence[str] = (JSON,)
@@ -161,7 +162,7 @@ async def _body(endpoint: Endpoint, request: web.Request) -> BaseModel | None:
         return None
     if endpoint.body_optional and not request.can_read_body:
         return endpoint.body()
-    return decode(endpoint.body, await body_of(request))
+    return decode(endpoint.body, await body_of(request, endpoint.most))
 
 
 def json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

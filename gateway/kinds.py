@@ -103,6 +103,18 @@ WEBHOOK_DISABLED = _kind(
     "Nothing is sent to a webhook that is switched off; `detail` has the reason.",
     "See to its receiver, then switch the webhook on: PATCH with `enabled`: true.",
 )  # fmt: skip
+STALE_COPY = _kind(
+    "stale-copy", 409, "The copy has changed",
+    "Somebody published other copy of the message since the author began; `detail` says who, and "
+    "`newest` which revision it is.",
+    "Look at the newest revision, take over what is good in it, and publish with it as `base`.",
+)  # fmt: skip
+TOO_MUCH_COPY = _kind(
+    "too-much-copy", 409, "Too many revisions",
+    "The message has as many revisions as are kept, all of the last seven days, or there are as "
+    "many published messages as there may be.",
+    "Publish again in a few days, or as part of a message that is published already.",
+)  # fmt: skip
 TOO_LARGE = _kind(
     "too-large", 413, "Too large",
     "The body or the file is larger than the limit, which `detail` names.",
@@ -128,6 +140,11 @@ IDEMPOTENCY_MISMATCH = _kind(
     "The Idempotency-Key was used before for other work.",
     "Send a new key for new work, or the same request to get the job that it made.",
 )  # fmt: skip
+WRONG_COPY = _kind(
+    "wrong-copy", 422, "The copy can't be used",
+    "Files of a message are ones that no message has, or the check found errors in them.",
+    "`errors` names each file, and `findings` the line and the fix. Mend these and send it again.",
+)  # fmt: skip
 TOO_MANY_CONNECTIONS = _kind(
     "too-many-connections", 429, "Too many connections",
     "The user has as many sockets and event streams open, on all nodes, as one user may have.",
@@ -136,8 +153,8 @@ TOO_MANY_CONNECTIONS = _kind(
 )  # fmt: skip
 TOO_MANY_REQUESTS = _kind(
     "too-many-requests", 429, "Too many requests",
-    "The user has submitted more jobs, or sent more events over sockets, than one user may in a "
-    "minute. Half of them may come at once.",
+    "The user has submitted more jobs, sent more events over sockets, or had more drafts of emails "
+    "written, than one user may in a minute. Half of them may come at once.",
     "Ask again after `retry_after` seconds (over HTTP also in `Retry-After`). Repeating a submit "
     "with its Idempotency-Key isn't counted twice.",
 )  # fmt: skip
@@ -148,7 +165,8 @@ INTERNAL = _kind(
 )  # fmt: skip
 UNAVAILABLE = _kind(
     "unavailable", 503, "Temporarily unavailable",
-    "The database doesn't answer, or this node is about to stop. Nothing was lost.",
+    "The database doesn't answer, this node is about to stop, or too many drafts of emails are "
+    "being written. Nothing was lost.",
     "Repeat the request after the seconds in `Retry-After`; with the same Idempotency-Key it can't "
     "start a job twice.",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from ringback import limits
 from ringback.connection import AsyncStore
 from ringback.limits import Limit
 
+DRAFTS = 240  #: drafts of emails that one author has written, checked or published in a minute
 REMEMBERED = 10_000  #: refusals that this node remembers
 
 
@@ -22,6 +23,7 @@ class Limits:
         self._db = db
         self._submits = Limit("submits", submits)
         self._events = Limit("events", events)
+        self._drafts = Limit("drafts", DRAFTS)
         self._until: dict[tuple[str, str], float] = {}
 
     async def submit(self, user: str, idempotency_key: str | None = None) -> None:
@@ -38,6 +40,12 @@ class Limits:
         wait = await self._wait(self._events, user, None)
         if wait:
             raise _too_many(self._events, wait, "events", "Nothing was done")
+
+    async def draft(self, user: str) -> None:
+        """An author has sent a draft. Raises a 429 Problem and StoreUnavailable."""
+        wait = await self._wait(self._drafts, user, None)
+        if wait:
+            raise _too_many(self._drafts, wait, "drafts", "Nothing was written")
 
     async def _wait(self, limit: Limit, user: str, once: str | None) -> int:
         """Whole seconds; 0: there was a token."""

@@ -281,6 +281,29 @@ class FieldProblem(Answer):
     message: str
 
 
+class FindingView(Answer):
+    """What is wrong with the copy of an email: in which file, on which line, and the fix. An
+    ``error`` would reach a reader; a ``warning`` may be meant."""
+
+    file: str
+    line: int
+    level: Literal["error", "warning"]
+    rule: str
+    text: str
+
+
+class EditionView(Answer):
+    """A revision of published copy. ``withdrawn``: from then on the copy below counts again;
+    ``restored``: it has the files of that older revision."""
+
+    revision: int
+    at: Moment
+    who: str
+    note: str
+    withdrawn: bool
+    restored: int | None
+
+
 class ProblemView(Answer):
     """RFC 9457. ``type`` is stable; docs/errors tells what each means and what to do."""
 
@@ -291,6 +314,8 @@ class ProblemView(Answer):
     errors: list[FieldProblem] = Field(default=[], description="each wrong field")
     job: str | None = Field(default=None, description="the job that stands in the way")
     retry_after: int | None = Field(default=None, description="seconds to wait, where that helps")
+    findings: list[FindingView] = Field(default=[], description="each fault in an email's copy")
+    newest: EditionView | None = Field(default=None, description="what was published meanwhile")
 
 
 # -- jobs over HTTP

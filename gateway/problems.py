@@ -22,11 +22,14 @@ from ringback.errors import (
     NotCancellable,
     NotRetryable,
     PartOfPipeline,
+    RevisionNotFound,
     RingbackError,
+    StaleCopy,
     StoreUnavailable,
     SuppressionNotFound,
     TooManyConnections,
     TooManyWebhooks,
+    TooMuchCopy,
     UnknownJobType,
     WebhookDisabled,
     WebhookNotFound,
@@ -41,6 +44,9 @@ RETRY_AFTER = 2  #: seconds
 SHOWN = 200  #: characters of a wrong value
 #: What reading a form raises where the body is none: other bytes, parts, headers or a charset.
 NO_FORM = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
+
+
+_NOT_FOUND = (JobNotFound, FileNotFound, WebhookNotFound, SuppressionNotFound, RevisionNotFound)
 
 
 class Problem(RingbackError):
@@ -90,7 +96,7 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case JobNotFound() | FileNotFound() | WebhookNotFound() | SuppressionNotFound():
+        case _ if isinstance(error, _NOT_FOUND):
             return Problem(kinds.NOT_FOUND, str(error))
         case UnknownJobType():
             fault = FieldError(error.field, error.name, str(error))
@@ -120,11 +126,14 @@ def _conflict(error: Exception) -> Problem | None:
             return Problem(kinds.NOT_RETRYABLE, str(error), job=error.job_id)
         case PartOfPipeline():
             return Problem(kinds.PART_OF_PIPELINE, str(error), job=error.job_id)
-        case TooManyWebhooks():
-            return Problem(kinds.TOO_MANY_WEBHOOKS, str(error))
-        case WebhookDisabled():
-            return Problem(kinds.WEBHOOK_DISABLED, str(error))
-    return None
+    kind = _STANDS_IN_THE_WAY.get(type(error))
+    return None if kind is None else Problem(kind, str(error))
+
+
+_STANDS_IN_THE_WAY: Mapping[type[Exception], Kind] = {
+    TooManyWebhooks: kinds.TOO_MANY_WEBHOOKS, WebhookDisabled: kinds.WEBHOOK_DISABLED,
+    StaleCopy: kinds.STALE_COPY, TooMuchCopy: kinds.TOO_MUCH_COPY,
+}  # fmt: skip
 
 
 def unavailable() -> Problem:

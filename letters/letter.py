@@ -72,17 +72,9 @@ class Letters:
 
     def letter(self, draft: Draft, *, message_id: str, date: datetime, reason: str) -> EmailMessage:
         """The letter that a draft makes."""
-        parts = self._parts(draft)
-        letter = addressed(self.sender, draft.reader)
-        letter["Subject"] = parts.subject
+        letter = posted(draft, self._parts(draft), self.sender, reason)
         letter["Date"] = date
         letter["Message-ID"] = message_id
-        explain(letter, self.sender, draft.views, reason)
-        letter["X-Ringback-Message"] = _version(draft.unit)
-        offer_stop(letter, draft.reader)
-        letter.set_content(parts.text, cte="quoted-printable")
-        if parts.html:
-            letter.add_alternative(parts.html, subtype="html", cte="quoted-printable")
         return letter
 
     def close(self) -> None:
@@ -96,6 +88,20 @@ class Letters:
         except TemplateError as error:
             self._report(draft.unit, error)
             return self._writer.plain_parts(draft)
+
+
+def posted(draft: Draft, parts: Parts, sender: Sender, reason: str) -> EmailMessage:
+    """The parts of a draft as an email, without date and Message-ID. Raises ``ValueError`` for an
+    address that isn't one."""
+    letter = addressed(sender, draft.reader)
+    letter["Subject"] = parts.subject
+    explain(letter, sender, draft.views, reason)
+    letter["X-Ringback-Message"] = _version(draft.unit)
+    offer_stop(letter, draft.reader)
+    letter.set_content(parts.text, cte="quoted-printable")
+    if parts.html:
+        letter.add_alternative(parts.html, subtype="html", cte="quoted-printable")
+    return letter
 
 
 def _version(unit: Unit) -> str:

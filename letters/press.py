@@ -32,6 +32,10 @@ LARGEST = 8 * 1024 * 1024  #: bytes of one answer
 _SIZE = struct.Struct("!I")
 
 
+class Overrun(TemplateError):
+    """The copy met a limit of time or memory."""
+
+
 class Press:
     """A child that writes; started at the first draft. Safe for several threads, one draft at a
     time."""
@@ -69,13 +73,13 @@ class Press:
                 reply = self._exchange(json.dumps(asked).encode())
             except TimeoutError:
                 self._end()
-                raise TemplateError(
+                raise Overrun(
                     unit.at("body.md"), 1,
                     f"this takes longer than {self._patience:g} s; look for a loop in a loop",
                 ) from None  # fmt: skip
             except (OSError, EOFError, ValueError):
                 self._end()
-                raise TemplateError(
+                raise Overrun(
                     unit.at("body.md"), 1, "this takes too much memory; look for what doubles"
                 ) from None
         if "error" in reply:

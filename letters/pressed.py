@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import IO, Any
 
+from letters.fixture import TYPICAL
 from letters.people import Reader, Sender
 from letters.press import _SIZE
 from letters.shelf import Shelf
@@ -51,6 +52,9 @@ def _answer(writer: Writer, asked: dict[str, Any]) -> dict[str, Any]:
     except (MemoryError, RecursionError):
         reason = "this takes too much memory; look for what doubles or nests"
         return {"error": reason, "path": str(unit.at("body.md")), "line": 1}
+    except (TypeError, KeyError, AttributeError) as error:  # jobs of a fixture may be anything
+        reason = f"its jobs aren't what jobs are: {error!r}"
+        return {"error": reason, "path": str(unit.at(f"fixtures/{TYPICAL}.json")), "line": 1}
 
 
 def _unit(fields: dict[str, Any]) -> Unit:

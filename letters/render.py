@@ -9,24 +9,26 @@ from pathlib import PurePath
 import css_inline
 from markupsafe import Markup
 
-from letters.language import Language
+from letters.language import SOURCE, Language
 from letters.prose import Prose, plain
 from letters.sandbox import parse, write
 from letters.shelf import LAYOUT
-from letters.unit import Unit
+from letters.unit import TemplateError, Unit
 
+LONGEST_LINE = 1_000  #: characters of a subject or preheader; longer headers take long to write
 PREHEADER = 150  #: characters that an inbox row may show; what is left is filled with blanks
 _BLANK = Markup("&#847; ")  #: keeps the body's first words out of the inbox row
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A rendered message. Subject and preheader are one line each."""
+    """A rendered message. Subject and preheader are one line each; ``language`` is its tag."""
 
     subject: str
     preheader: str
     text: str
     html: str
+    language: str = SOURCE
 
 
 class Renderer:
@@ -61,6 +63,7 @@ class Renderer:
             preheader=preheader,
             text=self._text(frame, page.body_text() or body.text(), footer),
             html=self._html(frame, body, footer),
+            language=language.tag,
         )
 
     def _written(self, file: str, page: _Page, language: Language) -> str:
@@ -94,7 +97,11 @@ class _Page:
         self._language = language
 
     def line(self, file: str) -> str:
-        return " ".join(plain(self.written(file)).split())
+        line = " ".join(plain(self.written(file)).split())
+        if len(line) > LONGEST_LINE:
+            told = f"this writes {len(line):,} characters; at most {LONGEST_LINE:,} make a line"
+            raise TemplateError(self._unit.at(file), 1, told)
+        return line
 
     def written(self, file: str) -> str:
         """A file's text: its version of the language as it is, else the lines of the catalog."""

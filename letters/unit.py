@@ -115,6 +115,15 @@ class Unit:
         files = {file: text for file, text in base.files.items() if _stem(file) not in mine}
         return Unit(self.name, {**files, **self.files}, self.origin, self.home, self.revision)
 
+    def beyond(self, base: Unit) -> Unit:
+        """Without the files that ``base`` has the same: ``over`` brings these back."""
+        same = {stem for stem in map(_stem, self.files) if self._all(stem) == base._all(stem)}
+        files = {file: text for file, text in self.files.items() if _stem(file) not in same}
+        return Unit(self.name, files, self.origin, self.home, self.revision)
+
+    def _all(self, stem: str) -> dict[str, str]:
+        return {file: text for file, text in self.files.items() if _stem(file) == stem}
+
 
 def _stem(file: str) -> str:
     """What replaces each other: all of ``body.md body.de.md body.txt`` are one."""
@@ -170,3 +179,5 @@ def toml(path: PurePath, text: str) -> dict[str, Any]:
         # Before Python 3.14 the line stands in the text only.
         line = re.search(r"line (\d+)", str(error))
         raise TemplateError(path, int(line[1]) if line else 1, str(error)) from error
+    except RecursionError as error:
+        raise TemplateError(path, 1, "this is nested too deeply") from error

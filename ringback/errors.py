@@ -19,6 +19,9 @@
      ├─ TooManyWebhooks        the owner has as many as one may have
      ├─ WebhookDisabled        it is switched off, so nothing can be sent to it
      ├─ SuppressionNotFound    emails to this address aren't stopped
+     ├─ StaleCopy              somebody published other copy meanwhile
+     ├─ RevisionNotFound       no such revision of published copy
+     ├─ TooMuchCopy            more or larger copy than is kept
      ├─ BadAddress             what a webhook's address must not be
      ├─ IllegalTransition      the state machine doesn't allow this change
      └─ JobError               raised by job functions, shown to the user
@@ -194,6 +197,30 @@ class SuppressionNotFound(RingbackError):
 
     def __init__(self, address: str) -> None:
         super().__init__(f"Emails to {address[:SHORT]!r} aren't stopped.")
+
+
+class StaleCopy(RingbackError):
+    """The newest ``revision`` of a message's copy (0: none is kept) isn't the one that the author
+    started from."""
+
+    def __init__(self, name: str, revision: int, who: str, at: str) -> None:
+        there = f"{who} published revision {revision} of it at {at}" if revision else "it has none"
+        super().__init__(
+            f"“{name}” has changed since you began: {there}. Look at what it is now, then publish "
+            "yours over it."
+        )
+        self.revision = revision
+
+
+class RevisionNotFound(RingbackError):
+    """No such revision was published, or it is too old to be kept."""
+
+    def __init__(self, name: str, revision: int) -> None:
+        super().__init__(f"There is no revision {revision} of “{name[:SHORT]}”.")
+
+
+class TooMuchCopy(RingbackError):
+    """A message's files are too large, or it has too many revisions; the text says what to do."""
 
 
 class BadAddress(RingbackError):

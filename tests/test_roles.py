@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ringback import audit, catalog, deliveries, store, webhooks
+from ringback import audit, catalog, deliveries, editions, store, webhooks
 from ringback.catalog import JobType
 from ringback.connection import Store
 from ringback.job import Policy
@@ -30,6 +30,7 @@ SIGNED_IN = {**ANYBODY, "nobody": 401}
 OWN = {**dict.fromkeys(PEOPLE, 404), "ann": 200, "nobody": 401}
 SUPPORT = {**dict.fromkeys(PEOPLE, 403), "sue": 200, "nobody": 401}
 OPERATOR = {**dict.fromkeys(PEOPLE, 403), "otto": 200, "nobody": 401}
+AUTHOR = {**dict.fromkeys(PEOPLE, 403), "amy": 200, "nobody": 401}
 
 #: What each may: method and path to status by person. 200 stands for any success.
 ENDPOINTS: dict[str, dict[str, int]] = {
@@ -88,6 +89,15 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "POST /api/v1/ops/webhooks/{id}/test": OPERATOR,
     "POST /api/v1/ops/webhooks/{id}/replay": OPERATOR,
     "POST /api/v1/ops/webhooks/deliveries/{id}/replay": OPERATOR,
+    "GET /api/v1/studio/messages": AUTHOR,
+    "GET /api/v1/studio/messages/{name}": AUTHOR,
+    "GET /api/v1/studio/messages/{name}/revisions/{revision}": AUTHOR,
+    "GET /api/v1/studio/jobs": AUTHOR,
+    "POST /api/v1/studio/render": AUTHOR,
+    "POST /api/v1/studio/messages/{name}/publish": AUTHOR,
+    "POST /api/v1/studio/messages/{name}/rollback": AUTHOR,
+    # in production not even authors
+    "PUT /api/v1/studio/messages/{name}/files": {**AUTHOR, "amy": 403},
 }
 RECEIVER = "https://93.184.215.14/hook"  # nothing is sent there: nobody delivers
 #: Events likewise; who has no token gets no socket.
@@ -110,6 +120,10 @@ BODIES: dict[str, Any] = {
         {"type": "complaint", "recipient": "eve@example.com", "message_id": "1@example.com"}
     ],
     "POST /api/v1/ops/suppressions": {"address": "eve@example.com", "reason": "she asked us to"},
+    "POST /api/v1/studio/render": {"name": "failed"},
+    "POST /api/v1/studio/messages/{name}/publish": {"files": {"subject.txt": "It failed"}},
+    "POST /api/v1/studio/messages/{name}/rollback": {"revision": 1, "base": 2},
+    "PUT /api/v1/studio/messages/{name}/files": {"files": {"subject.txt": "It failed"}},
 }
 QUERIES = {
     "GET /api/v1/support/search": "?q=ann",
@@ -152,6 +166,15 @@ def webhook(db: Store, what: str) -> str:
     return db.do(deliveries.test(known, owner)).id if "/deliveries/{id}" in what else known
 
 
+def copy(db: Store, what: str) -> str:
+    """A message; of which there are two revisions, but where the first is to be published."""
+    name = "failed" if what.endswith("/publish") else "partial"
+    if name == "partial" and not db.do(editions.newest(name)):
+        for base in (0, 1):
+            db.do(editions.publish(name, {"subject.txt": "Ours"}, "amy", "", base, f"{base}"))
+    return name
+
+
 def dead(db: Store, user: str = "ann") -> str:
     """A dead letter."""
     job = claimed(db, user, idempotent=True)
@@ -184,6 +207,7 @@ async def test_each_may_what_the_table_says(node: Node, db: Store, who: str) -> 
         method, path = what.split(" ")
         named = path.replace("{user}", "ann").replace("/files/{id}", f"/files/{file}")
         named = named.replace("{address}", "eve@example.com")
+        named = named.replace("{name}", copy(db, what)).replace("{revision}", "1")
         named = named.replace("{id}", fitting(db, what)) + QUERIES.get(what, "")
         body = BODIES.get(what)
         if what == "POST /api/v1/ops/dead-letters/replay":
@@ -198,7 +222,9 @@ async def test_each_may_what_the_table_says(node: Node, db: Store, who: str) -> 
         assert (200 if status < 300 else status) == wanted, (what, answer)
         if wanted == 403:
             assert answer["type"].endswith(":forbidden")
-            assert ("'support'" if may is SUPPORT else "'operator'") in answer["detail"]
+            role = {"support": SUPPORT, "operator": OPERATOR}
+            wants = next((name for name, whose in role.items() if may is whose), "author")
+            assert f"'{wants}'" in answer["detail"] or who == "amy"
 
 
 async def uploaded(node: Node) -> str:
