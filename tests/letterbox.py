@@ -20,7 +20,9 @@ from letters.render import Parts
 from letters.shelf import Shelf
 from letters.writer import Draft, Writer
 from ringback.unsubscribe import Links, Subscription
+from tasks.envelope import Envelope
 from tasks.smtp import Transport
+from tasks.smtp_line import Server
 from tests.rig import free_port
 
 HOME = "https://jobs.example.com"
@@ -89,7 +91,7 @@ def samples() -> list[Sample]:
     ]
 
 
-class _Server:
+class _Keeper:
     """Keeps what it gets."""
 
     def __init__(self) -> None:
@@ -102,22 +104,23 @@ class _Server:
 
 
 def _taken() -> Iterator[tuple[str, bytes]]:
-    server = _Server()
-    controller = Controller(server, hostname="127.0.0.1", port=free_port())
+    keeper = _Keeper()
+    controller = Controller(keeper, hostname="127.0.0.1", port=free_port())
     controller.start()
+    transport = Transport(Server.at(f"smtp://127.0.0.1:{controller.port}"))
     letters = Letters(shelf(), SENDER)
     try:
-        transport = Transport(f"smtp://127.0.0.1:{controller.port}")
         for name, draft in drafts().items():
             letter = letters.letter(
                 draft, message_id=_message_id(name), date=_DATE, reason="fallback; no receipt"
             )
-            outcome = transport.send(letter, lambda: None)
+            outcome = transport.send(Envelope.of(letter), lambda: None)
             assert outcome.kind == "accepted", f"{name}: {outcome}"
-            yield _message_id(name), server.got[-1]
+            yield _message_id(name), keeper.got[-1]
     finally:
-        controller.stop()
         letters.close()
+        transport.close()
+        controller.stop()
 
 
 def _message_id(name: str) -> str:
