@@ -164,3 +164,21 @@ def test_the_text_part_fits_the_screen_of_a_terminal(name: str) -> None:
     assert [line for line in lines if line != line.rstrip()] == []
     if "hostile" not in name:  # whose words are such marks
         assert re.search(r"\n{4}|[*]{2}|\]\(|<[a-z]+>", written()[name].text) is None
+
+
+# -- the page alone
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_without_its_style_the_page_reads_in_the_order_of_the_text(name: str) -> None:
+    text, at = tight(written()[name].text), 0
+    for piece in _Shown(written()[name].html).pieces:
+        found = text.find(tight(piece), at)
+        assert found >= 0, f"{piece!r} comes too late in the page"
+        at = found + len(tight(piece))
+
+
+def test_the_page_loads_nothing_and_needs_no_picture() -> None:
+    for name, parts in written().items():
+        loads = r"<(img|script|link|iframe|object|embed|form|svg)\b|\burl\(|@import|@font-face|src="
+        assert re.search(loads, parts.html.replace("&lt;", "")) is None, name

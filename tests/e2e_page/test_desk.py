@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from ringback import alert, audit
 from ringback.keys import demo_user, new_job_id
 from tests.e2e_page.conftest import Invite
+from tests.e2e_page.eyes import barriers, sideways
 from tests.e2e_page.people import card, ends
-from tests.e2e_page.test_looks import barriers, sideways
 from tests.rig import Rig
 
 #: Moments that are broken over lines, and cells too narrow for words.

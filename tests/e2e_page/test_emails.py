@@ -15,8 +15,8 @@ from ringback.job import Owner
 from ringback.keys import demo_user
 from ringback.unsubscribe import Links, Subscription
 from tests.e2e_page.conftest import Invite
+from tests.e2e_page.eyes import barriers, sideways
 from tests.e2e_page.people import Person, card
-from tests.e2e_page.test_looks import barriers, sideways
 from tests.rig import Rig
 
 REFUSED = "status of 400"  #: what Chromium logs about a request with a wrong field

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.look import make_due
 from tests.e2e_page.conftest import Invite
-from tests.e2e_page.people import AXE, Person, card, choose, customers, ends
+from tests.e2e_page.eyes import barriers, sideways
+from tests.e2e_page.people import Person, card, choose, customers, ends
 from tests.rig import Process, Rig
 
 LONG = "customers-of-the-northern-region-exported-on-the-last-day-of-the-year.csv"
 ROWS = "id,name,email\n1,Ada,ada@example.com\n2,Grace,grace(at)example.com\n2,Alan,a@example.com\n"
-
-
-def barriers(page: Page) -> list[str]:
-    """What keeps people out, in light and in dark: serious and critical findings of axe-core."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text())
-    return [*findings(page, "light"), *findings(page, "dark")]
-
-
-def findings(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
-    """The same in one colour scheme."""
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    found = page.evaluate("axe.run({iframes: false, resultTypes: ['violations']})")
-    return [
-        f"{scheme}: {v['id']} ({v['impact']}): {v['help']}: {[n['html'] for n in v['nodes']]}"
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-
-
-def sideways(page: Page) -> int:
-    """Pixels by which the page can be scrolled sideways on a phone."""
-    page.set_viewport_size({"width": 320, "height": 720})
-    pixels: int = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    return pixels
 
 
 def everything(person: Person, directory: Path, gate: Path) -> Page:
