@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test soak check format web web-check bench lock errors audit sbom clean env-run env-dev node system
+.PHONY: help up demo test soak check format web web-check bench pictures lock errors audit sbom clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,10 @@ bench: env-dev node ## measure, beside socket.io on Node (docs/performance.md te
 
 errors: env-dev ## write docs/errors again, from the table in gateway/kinds.py
 	@PYTHONPATH=. $(BIN)/python tools/error_pages.py
+
+pictures: system env-dev web ## take docs/images again, of the real pages and emails
+	@$(WITH_NODE) $(BIN)/python -m tests.e2e_page.pictures
+	@$(WITH_NODE) $(BIN)/python -m tests.e2e_page.letter_pictures
 
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh
