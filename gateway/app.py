@@ -18,6 +18,7 @@ from gateway.documents import DOCUMENTS, Documents
 from gateway.drain import Drain
 from gateway.endpoint import routes
 from gateway.events import Events
+from gateway.handouts import HandoutPage
 from gateway.hub import Hub
 from gateway.limits import Limits
 from gateway.metrics import Metrics
@@ -43,6 +44,7 @@ from letters.people import Sender
 from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells, new_broker
 from ringback.errors import StoreUnavailable
+from ringback.handout import Handouts
 from ringback.library import Library
 from ringback.settings import Settings
 from ringback.unsubscribe import Links
@@ -97,6 +99,8 @@ def make_app(settings: Settings) -> web.Application:
     app.add_routes(app[DOCUMENTS].routes())
     app.add_routes(pages.routes(inbox=settings.dev))
     app.add_routes(Unsubscribe(db, Links(settings.links, settings.public_url)).routes())
+    handouts = Handouts(settings.links, settings.public_url)
+    app.add_routes(HandoutPage(db, handouts, data_dir).routes())
     if settings.dev:
         app.add_routes(Dev(tokens, data_dir / "inbox").routes())
     sockets.server.attach(app)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from letters.prose import inert, plain, said
+from ringback.handout import PATH
 
 View = Mapping[str, Any]
 
@@ -294,9 +295,11 @@ def _links(view: View, page: str) -> tuple[Link, ...]:
 
 
 def _reachable(url: str, page: str) -> str:
-    """An https URL as it is; anything else needs a sign-in, which only the job's page offers."""
-    is_public = re.fullmatch(r"https://[^\s\"<>\\^`{|}]+", url)
-    return inert(url if is_public else page)
+    """An https URL as it is, and one that we signed (``ringback.handout``), which has our own host;
+    anything else needs a sign-in, which only the job's page offers."""
+    ours = url.startswith(f"{page.partition('?')[0].rstrip('/')}{PATH}")
+    is_public = re.fullmatch(r"https?://[^\s\"<>\\^`{|}]+", url)
+    return inert(url if is_public and (ours or url.startswith("https:")) else page)
 
 
 def _action(links: Sequence[Link], failed: int) -> Link | None:

@@ -61,6 +61,8 @@ _WORDS = (
     (re.compile(r""), "the mail server of {domain} refused it"),
 )
 STOPPED = "No more emails go there until it is mended; ask our support then."
+OURS = "That is no fault of yours. Our operators have been told and can send it again."
+MEND = "Mend what it names, then send them again; see docs/bounces.md."
 SPAM = "You, or your mail program, reported one of our emails as spam."
 ALERT = "email.came_back"
 
@@ -158,22 +160,24 @@ def _done(
         yield from suppression.suppress(email.address, SPAM, "complaint")
         return "suppressed"
     status = "5.1.1" if what == "gone" and _VAGUE.fullmatch(news.status) else news.status
-    why = f"{_words(status, email.address)}.{_quoted(news.diagnostic)}"
-    reason = f"An email came back: {why}"
+    why, answer = f"{_words(status, email.address)}.", whole(clean(news.diagnostic), QUOTED)
+    reason, told = f"An email came back: {why}", f"It came back: {why}"
     stopped = None
     if what == "gone":
         stopped = yield from suppression.suppress(email.address, reason, source)
     elif what == "soft":
         stopped = yield from suppression.soft_bounce(email.address, reason, source)
     else:
-        yield from alert.sound(ALERT, f"Emails come back: {why} See docs/bounces.md.")
-    yield from _tell(email, f"It came back: {why}{f' {STOPPED}' if stopped else ''}")
+        told = f"{told} {OURS}"
+        yield from alert.sound(ALERT, f"Emails come back: {why} It said: “{answer}”. {MEND}")
+    told = f"{told} {STOPPED}" if stopped else told
+    yield from _tell(email, told, answer, dead=what == "refused")
     return "suppressed" if stopped else "noted"
 
 
-def _tell(email: Sent, reason: str) -> Generator[Call, Any, None]:
+def _tell(email: Sent, reason: str, answer: str, *, dead: bool) -> Generator[Call, Any, None]:
     def change(job: Job) -> Job:
-        return job.email_bounced(email.message_id, reason)
+        return job.email_bounced(email.message_id, reason, answer, dead=dead)
 
     for job_id in email.jobs:
         with suppress(JobNotFound):
@@ -209,8 +213,3 @@ def _loose(address: str) -> str:
 def _words(status: str, address: str) -> str:
     words = next(words for pattern, words in _WORDS if pattern.match(status))
     return words.format(address=masked(address), domain=address.rpartition("@")[2])
-
-
-def _quoted(diagnostic: str) -> str:
-    said = whole(clean(diagnostic), QUOTED)
-    return f" The server said: “{said}”." if said else ""

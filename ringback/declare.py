@@ -17,7 +17,7 @@ from ringback.errors import FieldError, InputError, InvalidParams
 from ringback.files import File
 from ringback.job import Policy
 from ringback.plan import Task, undo_of
-from ringback.spec import Severity
+from ringback.spec import EmailLinks, Severity
 from ringback.submission import FILE_FORMAT
 
 JobFunction = Callable[..., Any]
@@ -132,6 +132,7 @@ def job(
     unique_key: str | None = None,
     receipt: Literal["pong", "seen"] = "pong",
     severity: Severity = "normal",
+    email_links: EmailLinks = "page",
     grace_absent: float | None = None,
     grace_present: float | None = None,
 ) -> Callable[[JobFunction], DeclaredJob]:
@@ -157,16 +158,21 @@ def job(
     ``grace_*``: how long an email waits for a receipt. ``receipt="seen"``: only an explicit
     ``seen`` from the app counts as one.
 
+    ``email_links="signed"``: links to files lead from an email straight to the file, for seven days
+    and for whoever has the email; else to the job's page, behind the sign-in.
+
     ``severity="high"``: where it fails, in whole or in part, its user has to know at once. The
     email goes out alone and waits for the grace only; the page stands still until the user says
     that they have read it.
 
     Raises ValueError for a name with other characters than letters, digits, ``.``, ``_`` and
-    ``-``, and for another severity, TypeError for a signature that can't take params.
+    ``-``, and for another severity or ``email_links``, TypeError for a signature that can't take
+    params.
     """
 
     check_name(name)
     check_severity(severity)
+    check_email_links(email_links)
 
     def declare(function: JobFunction) -> DeclaredJob:
         kind = JobType(
@@ -178,6 +184,7 @@ def job(
             policy=Policy(
                 unit=unit, steps=steps, idempotent=idempotent, resume=resume,
                 max_attempts=max_attempts, receipt=receipt, severity=severity,
+                email_links=email_links,
                 backoff_base=round(backoff[0] * 1000), backoff_cap=round(backoff[1] * 1000),
                 timeout=milliseconds(timeout), start_within=round(start_within * 1000),
                 stall_after=round(stall_after * 1000), cancellable=cancellable,
@@ -195,6 +202,12 @@ def check_name(name: str) -> None:
     """Raises ValueError for what can't be a job type's name."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
+
+
+def check_email_links(email_links: str) -> None:
+    """Raises ValueError for what is no way to link from emails."""
+    if email_links not in typing.get_args(EmailLinks):
+        raise ValueError(f"email_links is {email_links!r}: use 'page' or 'signed'")
 
 
 def check_severity(severity: str) -> None:

@@ -431,15 +431,17 @@ class Job:
             return self
         return self._noted(self.notice.again())
 
-    def email_bounced(self, message_id: str, reason: str) -> Job:
+    def email_bounced(
+        self, message_id: str, reason: str, answer: str = "", *, dead: bool = False
+    ) -> Job:
         """The email that bore this Message-ID was taken and came back; no change for another's.
-        While its books aren't closed it may come back already."""
+        While its books aren't closed it may come back already. ``dead``: as in email_failed."""
         if not self._notice_in("sending", "delayed", "sent"):
             return self
         assert self.notice is not None
         if self.notice.message_id != message_id:
             return self
-        return self._noted(self.notice.came_back(reason))
+        return self._noted(self.notice.came_back(reason, answer, dead=dead))
 
     def email_delayed(self, reason: str, delay: int, answer: str = "") -> Job:
         """Not accepted yet; the next try comes in ``delay`` ms, and a receipt may still end it."""

@@ -78,9 +78,9 @@ class Notice:
         """Operators have mended what kept it from being sent."""
         return Notice("waiting", "Being sent again by our operators.", NOW)
 
-    def came_back(self, reason: str) -> Notice:
+    def came_back(self, reason: str, answer: str, *, dead: bool) -> Notice:
         """The email was taken, and not delivered after all."""
-        return Notice("failed", reason, NOW, self.message_id)
+        return Notice("failed", reason, NOW, self.message_id, answer=answer, dead=dead)
 
     def held(self, reason: str, until: int) -> Notice:
         """No email goes out before ``until`` (ms since 1970)."""

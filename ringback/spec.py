@@ -11,6 +11,7 @@ from ringback.estimate import Estimate
 Scope = Literal["all", "failed"]
 OnFailure = Literal["stop", "continue", "compensate"]
 Severity = Literal["normal", "high"]
+EmailLinks = Literal["page", "signed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Policy:
     receipt: Literal["pong", "seen"] = "pong"
     on_failure: OnFailure | None = None  #: of pipelines: what a failed step means for the others
     severity: Severity = "normal"  #: high: its failures have consequences that can't wait
+    email_links: EmailLinks = "page"  #: signed: to files without a sign-in, for seven days
     grace_absent: int | None = None
     grace_present: int | None = None
 

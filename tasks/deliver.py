@@ -23,6 +23,7 @@ from ringback import outbox, preferences, store
 from ringback.connection import Store
 from ringback.doorbell import DELIVER, MAIL_QUEUE
 from ringback.errors import JobNotFound, SettingsError
+from ringback.handout import Handouts
 from ringback.job import Job
 from ringback.limits import Limit
 from ringback.outbox import Claim, Rest
@@ -116,6 +117,7 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
     house = House(
         domain, window, links, settings.emails_an_hour,
         to_a_domain=Limit("mail", rate) if rate else None, bounces=settings.bounce_address or "",
+        handouts=Handouts(settings.links, settings.public_url),
     )  # fmt: skip
     letters = Letters(Shelf(settings.templates), sender)
     stack.callback(letters.close)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import structlog
@@ -20,6 +21,7 @@ from ringback.breaker import Refusal
 from ringback.codec import view_json
 from ringback.connection import Store
 from ringback.errors import JobNotFound
+from ringback.handout import Handouts
 from ringback.job import Job
 from ringback.limits import Limit
 from ringback.notice import MAYBE
@@ -50,8 +52,9 @@ ASKED = "always; the user wants an email each time"
 class House:
     """What all emails of an installation have in common: the ``domain`` of their Message-IDs, the
     ``window`` (ms) that an email collects for where its user chose none, the unsubscribe ``links``,
-    how many emails a user gets ``an_hour`` at most, how many go ``to_a_domain`` in a minute, and
-    who gets what comes back (``bounces``; "": the author)."""
+    how many emails a user gets ``an_hour`` at most, how many go ``to_a_domain`` in a minute, who
+    gets what comes back (``bounces``; "": the author), and what signs links to files
+    (``handouts``)."""
 
     domain: str
     window: int
@@ -59,6 +62,7 @@ class House:
     an_hour: int = outbox.AN_HOUR
     to_a_domain: Limit | None = None
     bounces: str = ""
+    handouts: Handouts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ class Delivery:
     def _send(self, jobs: Sequence[Job]) -> Outcome:
         reader = self._reader(jobs)
         message = self._means.letters.compose(
-            [orjson.loads(view_json(job)) for job in jobs],
+            [self._shown(job) for job in jobs],
             reader,
             message_id=self._ledger.message_id,
             date=datetime.now(UTC),
@@ -218,6 +222,11 @@ class Delivery:
         )
         envelope = Envelope.of(message, self._means.house.bounces)
         return self._means.transport.send(envelope, lambda: self._leaves(jobs))
+
+    def _shown(self, job: Job) -> dict[str, Any]:
+        """The view that the letter tells."""
+        view, handouts = orjson.loads(view_json(job)), self._means.house.handouts
+        return view if handouts is None else handouts.signed(job, view, self._terms.now)
 
     def _leaves(self, jobs: Sequence[Job]) -> None:
         """From here on it may be out in the world, and come back (see ``ringback.bounce``)."""

@@ -54,6 +54,17 @@ def reads(run: Run, *, file: File) -> Result:
     return run.result(f"{len(file.path.read_bytes())} bytes")
 
 
+@job("test.hands", title="Handing out", idempotent=True, email_links="signed")
+def hands(run: Run) -> Result:
+    """Makes a file, which its email leads to."""
+    path = run.workspace / "rows.csv"
+    path.write_text("id,name\n17,\n")
+    link = run.publish_file(
+        path, name="rows.csv", label="Download the 1 failed row", content_type="text/csv"
+    )
+    return run.result("Done", links=[link])
+
+
 @job("test.fails", title="Failing by {how}", idempotent=True, max_attempts=2)
 def fails(run: Run, *, how: str) -> Result:
     """Fails in one of the ways a job can."""

@@ -53,9 +53,12 @@ def test_a_mailbox_that_is_gone_stops_the_address_and_its_jobs_say_so(db: Store)
     assert (heard.result, heard.jobs, heard.address) == ("suppressed", (job.id,), "a…@example.com")
     assert email(db, job) == (
         "failed",
-        "It came back: there is no such mailbox as a…@example.com. The server said: “550 5.1.1 "
-        "User unknown”. No more emails go there until it is mended; ask our support then.",
+        "It came back: there is no such mailbox as a…@example.com. No more emails go there until "
+        "it is mended; ask our support then.",
     )
+    notice = db.do(store.load(job.id)).notice
+    assert notice is not None
+    assert (notice.answer, notice.dead) == ("550 5.1.1 User unknown", False)
     assert b'"email":{"state":"failed","reason":"It came back: ' in stored_view(db, job)
     stopped = db.do(suppression.look(ANN))
     assert stopped
@@ -97,10 +100,16 @@ def test_an_email_that_is_refused_for_what_it_is_stops_nobody_and_operators_lear
 ) -> None:
     job = told(db)
     assert hear(db, status="5.7.26", diagnostic="550 unauthenticated").result == "noted"
-    assert email(db, job)[1].startswith("It came back: the mail server of example.com refuses our")
+    assert email(db, job)[1] == (
+        "It came back: the mail server of example.com refuses our emails. That is no fault of "
+        "yours. Our operators have been told and can send it again."
+    )
+    again = db.do(store.update(job.id, lambda job: job.email_again())).notice
+    assert again is not None
+    assert again.state == "waiting"
     assert db.do(suppression.look(ANN)) is None
     (sounded,) = db.do(alert.open_ones())
-    assert "example.com refuses our emails. The server said: “550 unauth" in sounded.text
+    assert "example.com refuses our emails. It said: “550 unauthenticated”." in sounded.text
 
 
 def test_a_complaint_stops_the_address_and_the_email_stays_sent(db: Store) -> None:

@@ -310,7 +310,7 @@ async def test_a_client_can_not_pretend_another_address(front: Front) -> None:
 async def test_no_token_is_written_to_the_access_log(front: Front, tmp_path: Path) -> None:
     async with browser() as session:
         hushed = "/api/v1/ops/suppressions/hush-3@example.com"
-        for path in ("/unsubscribe/hush-1", "/api/v1/events2?token=hush-2", hushed):
+        for path in ("/unsubscribe/hush-1", "/d/hush-4", "/api/v1/events2?token=hush-2", hushed):
             async with session.get(front.url + path) as answer:
                 assert answer.status == 200
     log = (tmp_path / "access.log").read_text()

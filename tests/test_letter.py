@@ -175,6 +175,20 @@ def test_a_public_https_link_is_used_as_it_is() -> None:
     assert "Open the report: https://reports.example.com/a_b?x=1&y=(2)" in text(message)
 
 
+def test_a_link_that_we_signed_is_used_as_it_is_and_no_other_without_tls() -> None:
+    signed, plain = "http://127.0.0.1:8000/d/WyJ4Il0.bWFyaw", "http://127.0.0.1:8000/api/v1/files/1"
+    here = Sender("Ringback <no-reply@example.com>", "http://127.0.0.1:8000")
+    links = [{"label": "Download the 3 failed rows", "url": signed},
+             {"label": "See all", "url": plain}, {"label": "Else", "url": f"{signed} x"},
+             {"label": "Elsewhere", "url": "http://evil.example/d/x"}]  # fmt: skip
+    shown = view("succeeded", result={"summary": "Done", "links": links})
+    told = text(letter(shown, letters=Letters(Shelf(), here)))
+    page = f"http://127.0.0.1:8000/?job={ID}"
+    assert f"Download the 3 failed rows: {signed}" in told
+    for label in ("See all", "Else", "Elsewhere"):
+        assert f"{label}: {page}" in told or f"“{label}”: {page}" in told
+
+
 def test_more_kinds_of_problems_than_fit_are_counted() -> None:
     problems = [problem(1, f"1 row is wrong in way {number}") for number in range(8)]
     body = text(letter(view("partial", succeeded=1, failed=8, problems=problems)))

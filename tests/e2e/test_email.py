@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import redis
@@ -130,3 +132,26 @@ def _store_time(rig: Rig) -> int:
     with redis.Redis.from_url(rig.valkey.url) as client:
         seconds, micros = client.time()
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+def test_a_file_is_had_from_the_email_without_a_sign_in_where_the_type_says_so(rig: Rig) -> None:
+    body = {"type": "test.hands"}
+    job_id = str(rest("POST", f"{rig.url}/api/v1/jobs", rig.token("hands"), body).json["id"])
+    message = _only_email(rig, "hands", job_id)
+    links = {
+        link for kind in ("plain", "html")
+        for link in re.findall(r"https?://[^\s\"<>]+/d/[\w.-]+", _part(message, kind))
+    }  # fmt: skip
+    (link,) = links
+    assert link.startswith(f"{rig.url}/d/")
+    with urlopen(link) as page:
+        assert "rows.csv" in page.read().decode()
+    with urlopen(link, data=b"") as file:
+        assert file.read() == b"id,name\n17,\n"
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content

@@ -1,0 +1,93 @@
+"""The page behind a signed link in an email: one file, for who has the link, for seven days.
+
+Mail scanners follow links, so a GET shows the page and hands out nothing; the button POSTs for the
+file. Neither changes anything, however often it is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.plain_page import PlainPage
+from gateway.uploads import attached
+from ringback import files, store
+from ringback.connection import AsyncStore
+from ringback.errors import JobNotFound, StoreUnavailable
+from ringback.files import File, FileNotFound
+from ringback.handout import PATH, Handout, Handouts
+from ringback.job import Job
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+class HandoutPage:
+    """``/d/{token}``."""
+
+    def __init__(self, db: AsyncStore, links: Handouts, data_dir: Path) -> None:
+        self._db = db
+        self._links = links
+        self._data_dir = data_dir
+        self._page = PlainPage("handout.html")
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything this serves; HEAD goes with GET."""
+        path = PATH + "{token}"
+        return [web.get(path, self.show), web.post(path, self.hand_out)]
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """What there is to be had."""
+        return await self._answer(request, whole=False)
+
+    async def hand_out(self, request: web.Request) -> web.StreamResponse:
+        """The file."""
+        return await self._answer(request, whole=True)
+
+    async def _answer(self, request: web.Request, *, whole: bool) -> web.StreamResponse:
+        handout = self._links.read(request.match_info["token"])
+        if handout is None:
+            return self._page.show("lost", 404)
+        about: dict[str, Any] = {
+            "ends": _day(handout),
+            "page": f"/?job={quote(handout.job, safe='')}",
+        }
+        if handout.ends <= time.time():
+            return self._page.show("ended", 410, **about)
+        try:
+            job, file = await self._find(handout)
+        except (JobNotFound, FileNotFound):
+            return self._page.show("gone", 410)
+        except StoreUnavailable:
+            return self._page.show("away", 503)
+        if whole:
+            return attached(file)
+        told: dict[str, Any] = {"name": file.name, "size": size_of(file.size)}
+        return self._page.show("file", title=job.spec.title, **told, **about)
+
+    async def _find(self, handout: Handout) -> tuple[Job, File]:
+        job = await self._db.do(store.load(handout.job))
+        look = files.find(handout.file, job.spec.owner.id, self._data_dir)
+        file = await self._db.do(look)
+        if not file.path.is_file():
+            raise FileNotFound(file.id)
+        return job, file
+
+
+def _day(handout: Handout) -> str:
+    ends = datetime.fromtimestamp(handout.ends, UTC)
+    return f"{ends.day} {ends:%B %Y, %H:%M} UTC"
+
+
+def size_of(count: int) -> str:
+    """Bytes as people read them: ``1 byte``, ``999 bytes``, ``1.2 MB``."""
+    size, unit = float(count), 0
+    while round(size, 1) >= 1_000 and unit < len(UNITS) - 1:
+        size, unit = size / 1_000, unit + 1
+    if unit == 0:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    return f"{size:,.1f} {UNITS[unit]}"
