@@ -20,10 +20,10 @@ from gateway import kinds
 from gateway.models import FindingView
 from gateway.problems import Problem
 from letters.people import Sender
-from letters.press import Overrun, Press
+from letters.press import Press
 from letters.render import Parts
 from letters.shelf import Shelf
-from letters.unit import TemplateError, Unit
+from letters.unit import Overrun, TemplateError, Unit
 from letters.writer import Draft
 from ringback.errors import RingbackError
 

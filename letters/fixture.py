@@ -31,6 +31,8 @@ def sample_of(unit: Unit, name: str = TYPICAL) -> Draft:
         return Draft(unit, sample["views"], Reader(**sample["reader"]))
     except json.JSONDecodeError as error:
         raise TemplateError(path, error.lineno, error.msg) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise TemplateError(path, 1, str(error)) from error
     except RecursionError as error:
         raise TemplateError(path, 1, "this is nested too deeply") from error
     except (KeyError, TypeError) as error:

@@ -1,45 +1,40 @@
-"""Lint: what is wrong with a unit, said beside the line that has it."""
+"""Lint: what is wrong with a unit, said beside the line that has it.
+
+Three steps, each only where the one before found nothing that keeps it from being taken: the files
+are read, the source is looked at, and letters are written with each of the fixtures. The rules are
+small functions in one table (``RULES``); what each means is in docs/authors.md.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
-from letters.fixture import fixtures_of, sample_of
+from letters import lint_copy, lint_fixture, lint_page, lint_source
+from letters.look import Finding, Level, Look, Rule, Spot, Written, letters_of, located
 from letters.sandbox import parse
 from letters.unit import WRITTEN, TemplateError, Unit
-from letters.uses import EACH, Use, declared_as, of_each, uses
-from letters.vocabulary import vocabulary
 from letters.writer import Writer
 
-Level = Literal["error", "warning"]
+__all__ = ["RULES", "Finding", "Level", "lint"]
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong, in which ``file`` of the unit and on which line, and the fix. An ``error``
-    would reach a reader; a ``warning`` may be meant."""
-
-    file: str
-    line: int
-    level: Level
-    rule: str
-    text: str
+#: Rules by their id, in the order of the steps.
+RULES: tuple[Rule, ...] = (
+    *lint_source.RULES,
+    *lint_fixture.RULES,
+    *lint_copy.RULES,
+    *lint_page.RULES,
+)
 
 
 def lint(unit: Unit, writer: Writer) -> list[Finding]:
     """All findings, by file and line. Raises nothing: what can't be read is a finding."""
-    found = [*_read(unit)]
+    found = list(_read(unit))
     if not found:
-        found = [*_variables(unit), *_written(unit, writer)]
+        trees = {file: parse(unit.text(file), unit.at(file)) for file in _templates(unit)}
+        look = Look(unit, writer, trees)
+        found = [*_of_source(look), *_of_letters(look)]
+        found = [finding for finding in found if not _inherited(look, finding)]
     return sorted(set(found), key=lambda at: (at.file, at.line, at.rule, at.text))
-
-
-def _error(unit: Unit, error: TemplateError, rule: str) -> Finding:
-    file = str(error.path).removeprefix(str(unit.home)).lstrip("/")
-    return Finding(file, error.line, "error", rule, error.reason)
 
 
 def _templates(unit: Unit) -> list[str]:
@@ -49,67 +44,44 @@ def _templates(unit: Unit) -> list[str]:
 def _read(unit: Unit) -> Iterator[Finding]:
     """Whether every file is there and can be read."""
     try:
-        for file in ("message.toml", *WRITTEN):
+        for file in ("message.toml", *WRITTEN, *unit.files):
             unit.text(file)
         _ = unit.message
     except TemplateError as error:
-        yield _error(unit, error, "message")
+        yield located(unit, error, "message")
         return
     for file in _templates(unit):
         try:
             parse(unit.text(file), unit.at(file))
         except TemplateError as error:
-            yield _error(unit, error, "syntax")
+            yield located(unit, error, "syntax")
 
 
-def _variables(unit: Unit) -> Iterator[Finding]:
-    """Whether each variable exists and is declared, and each declared one is used."""
-    known = list(vocabulary(unit.about))
-    declared = {variable.name for variable in unit.message.variables}
-    used: set[str] = set()
-    for file in _templates(unit):
-        for use in uses(parse(unit.text(file), unit.at(file))):
-            used |= {use.name, *declared_as(use.name)}
-            if not _exists(use, known):
-                hint = _did_you_mean(use.name, known)
-                yield Finding(
-                    file, use.line, "error", "unknown", f"there is no “{use.name}”. {hint}"
-                )
-            elif not _is_declared(use, declared):
-                text = f"“{use.name}” isn't declared in message.toml"
-                yield Finding(file, use.line, "warning", "undeclared", text)
-    for name in sorted(declared):
-        if name not in used and not any(use.startswith(f"{name}.") for use in used):
-            text = f"“{name}” is declared but never used"
-            yield Finding("message.toml", 1, "warning", "unused", text)
+def _of_source(look: Look) -> Iterator[Finding]:
+    for rule in RULES:
+        if rule.source is not None:
+            yield from (_finding(rule, spot) for spot in rule.source(look))
 
 
-def _exists(use: Use, known: Sequence[str]) -> bool:
-    if use.name.startswith(f"{EACH}."):
-        return of_each(use.name)
-    return use.name == EACH or any(
-        name == use.name or name.startswith(f"{use.name}.") for name in known
-    )
+def _of_letters(look: Look) -> Iterator[Finding]:
+    """One finding of a rule and line, however many letters have it."""
+    found: dict[tuple[str, str, int], Finding] = {}
+    for written in letters_of(look):
+        if isinstance(written, Finding):
+            found.setdefault((written.rule, written.file, written.line), written)
+            continue
+        for rule in RULES:
+            for spot in rule.letter(look, written) if rule.letter is not None else ():
+                finding = _finding(rule, spot, written)
+                found.setdefault((finding.rule, finding.file, finding.line), finding)
+    yield from found.values()
 
 
-def _is_declared(use: Use, declared: set[str]) -> bool:
-    named = any(name in declared for name in declared_as(use.name))
-    return named or any(name.startswith(f"{use.name}.") for name in declared)
+def _finding(rule: Rule, spot: Spot, written: Written | None = None) -> Finding:
+    where = written.where if written is not None else ""
+    return Finding(spot.file, spot.line, spot.level or rule.level, rule.id, f"{spot.text}{where}")
 
 
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"Did you mean “{close[0]}”?" if close else f"Known: {', '.join(known)}"
-
-
-def _written(unit: Unit, writer: Writer) -> Iterator[Finding]:
-    """Whether it can be written with each of its fixtures."""
-    for name in fixtures_of(unit):
-        try:
-            writer.parts(sample_of(unit, name))
-        except TemplateError as error:
-            found = _error(unit, error, "render")
-            text = f"{found.text} (with the fixture “{name}”)"
-            yield Finding(found.file, found.line, "error", "render", text)
-        except ValueError as error:
-            yield Finding(f"fixtures/{name}.json", 1, "error", "fixture", str(error))
+def _inherited(look: Look, finding: Finding) -> bool:
+    """What may be meant, in a file that isn't this unit's own."""
+    return finding.level == "warning" and look.inherits(finding.file)

@@ -204,10 +204,10 @@ class JobWords:
 
     @property
     def problem_line(self) -> str:
-        """The first two kinds of what failed on one line, with what to do."""
+        """The first kind of what failed on one line, with what to do: an inbox shows no more."""
         told = [
             f"{sentence(kind.message)} {sentence(kind.action)}".strip()
-            for kind in self._facts.failures[:2]
+            for kind in self._facts.failures[:1]
         ]
         return " ".join(told)
 

@@ -1,8 +1,9 @@
 """Press: writes what authors changed, in a child process with limits.
 
 Copy can't call anything (``letters.sandbox``), but it can still loop in loops. So it is written by
-a child that may use little memory, may open no file, and is ended when it takes too long; it lives
-on from draft to draft, so that a letter costs no start of Python.
+a child that may use little memory, may write no file, knows no secret, and is ended when it takes
+too long. It lives on from draft to draft, so that a letter costs no start of Python, and ends with
+us: its standard input does.
 """
 
 from __future__ import annotations
@@ -18,47 +19,53 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import Any
 
 from letters.people import Sender
 from letters.render import Parts
 from letters.shelf import Shelf
-from letters.unit import TemplateError, Unit
+from letters.unit import Overrun, TemplateError, Unit
 from letters.writer import Draft
 
 PATIENCE = 5.0  #: seconds for one draft
+LONGER = 2.0  #: seconds that the child gets beyond these to say which line took them
 START = 30.0  #: seconds for the child's first answer: it loads the layout and the languages
 LARGEST = 8 * 1024 * 1024  #: bytes of one answer
 _SIZE = struct.Struct("!I")
 
 
-class Overrun(TemplateError):
-    """The copy met a limit of time or memory."""
+class Gone(Exception):
+    """The child ended, or said what no child says."""
 
 
 class Press:
     """A child that writes; started at the first draft. Safe for several threads, one draft at a
-    time."""
+    time. A child that dies is replaced; a draft is tried twice, so that whoever ends a child from
+    outside costs nobody a letter."""
 
     def __init__(self, shelf: Shelf, sender: Sender, patience: float = PATIENCE) -> None:
         self._args = {
             "root": str(shelf.root),
             "own": str(shelf.own_root) if shelf.own_root else None,
             "sender": asdict(sender),
+            "patience": patience,
         }
         self._patience = patience
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: _Child | None = None
 
     def parts(self, draft: Draft) -> Parts:
         """The draft, written. Raises ``TemplateError`` naming file and line, or which limit the
         copy met."""
-        return Parts(**self._ask("parts", draft.unit, {"views": draft.views, **_about(draft)}))
+        more = {"views": draft.views, "reader": asdict(draft.reader)}
+        answer = self._ask("parts", draft.unit, more, self._patience)
+        return Parts(**answer)
 
     def lint(self, unit: Unit) -> list[dict[str, Any]]:
         """What is wrong with the unit (``letters.lint``). Raises ``TemplateError`` where it can't
         be looked at within the limits."""
-        found: list[dict[str, Any]] = self._ask("lint", unit, {})
+        # one draft may take all its time, after which no other is tried; each rule reads on
+        found: list[dict[str, Any]] = self._ask("lint", unit, {}, 3 * self._patience)
         return found
 
     def close(self) -> None:
@@ -66,57 +73,130 @@ class Press:
         with self._lock:
             self._end()
 
-    def _ask(self, what: str, unit: Unit, more: dict[str, Any]) -> Any:
-        asked = {"what": what, "unit": _unit_json(unit), **more}
+    def _ask(self, what: str, unit: Unit, more: dict[str, Any], patience: float) -> Any:
+        request = json.dumps({"what": what, "unit": _unit_json(unit), **more}).encode()
         with self._lock:
-            try:
-                reply = self._exchange(json.dumps(asked).encode())
-            except TimeoutError:
+            reply = self._reply(request, unit, patience)
+            if reply.get("tired"):
                 self._end()
-                raise Overrun(
-                    unit.at("body.md"), 1,
-                    f"this takes longer than {self._patience:g} s; look for a loop in a loop",
-                ) from None  # fmt: skip
-            except (OSError, EOFError, ValueError):
-                self._end()
-                raise Overrun(
-                    unit.at("body.md"), 1, "this takes too much memory; look for what doubles"
-                ) from None
         if "error" in reply:
-            raise TemplateError(PurePath(reply["path"]), reply["line"], reply["error"])
+            kind = Overrun if reply.get("over") else TemplateError
+            raise kind(PurePath(reply["path"]), reply["line"], reply["error"])
         return reply["answer"]
 
-    def _exchange(self, request: bytes) -> dict[str, Any]:
-        child = self._running()
-        assert child.stdin
-        assert child.stdout
-        child.stdin.write(_SIZE.pack(len(request)) + request)
-        child.stdin.flush()
-        reply: dict[str, Any] = json.loads(_framed(child.stdout, self._patience))
-        return reply
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._child is None or self._child.poll() is not None:
+    def _reply(self, request: bytes, unit: Unit, patience: float) -> dict[str, Any]:
+        why = ""
+        for _ in range(2):
+            try:
+                return self._running().exchange(request, patience + LONGER)
+            except TimeoutError:
+                self._end()
+                why = f"this takes longer than {patience:g} s; look for a loop in a loop"
+                break
+            except Gone:
+                why = "this takes too much memory; look for what doubles"
+            except OSError as error:
+                why = f"the process that writes copy can't be started: {error}"
             self._end()
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "letters.pressed", json.dumps(self._args)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[1], env=_environment(), start_new_session=True,
-            )  # fmt: skip
-            assert self._child.stdout
-            _framed(self._child.stdout, START)
+        raise Overrun(unit.at("body.md"), 1, why)
+
+    def _running(self) -> _Child:
+        if self._child is None or not self._child.lives():
+            self._end()
+            self._child = _Child(self._args)
+            self._child.ready()
         return self._child
 
     def _end(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        for pipe in (child.stdin, child.stdout):
+        if child is not None:
+            child.end()
+
+
+class _Child:
+    """The process, and the pipes to it. Its pipes never block us."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "letters.pressed", json.dumps(args)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[1], env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin
+        assert self._process.stdout
+        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._to, False)
+        os.set_blocking(self._from, False)
+
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def ready(self) -> None:
+        """Waits until it can write. Raises as ``exchange``."""
+        self._read(time.monotonic() + START)
+
+    def exchange(self, request: bytes, patience: float) -> dict[str, Any]:
+        """Its reply. Raises TimeoutError, and ``Gone`` where it ended or said nothing sensible."""
+        deadline = time.monotonic() + patience
+        self._write(_SIZE.pack(len(request)) + request, deadline)
+        reply = self._read(deadline)
+        if "answer" not in reply and not {"error", "path", "line"} <= set(reply):
+            raise Gone
+        return reply
+
+    def end(self) -> None:
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 if pipe:
                     pipe.close()
-        child.wait()
+        self._process.wait()
+
+    def _write(self, request: bytes, deadline: float) -> None:
+        waiting = memoryview(request)
+        while waiting:
+            _wait(self._to, select.POLLOUT, deadline)
+            try:
+                waiting = waiting[os.write(self._to, waiting) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:  # it is dead
+                raise Gone from error
+
+    def _read(self, deadline: float) -> dict[str, Any]:
+        size = _SIZE.unpack(self._exactly(_SIZE.size, deadline))[0]
+        if size > LARGEST:
+            raise Gone
+        try:
+            reply = json.loads(self._exactly(size, deadline))
+        except (ValueError, RecursionError) as error:
+            raise Gone from error
+        if not isinstance(reply, dict):
+            raise Gone
+        return reply
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        got = bytearray()
+        while len(got) < size:
+            _wait(self._from, select.POLLIN, deadline)
+            try:
+                piece = os.read(self._from, size - len(got))
+            except BlockingIOError:
+                continue
+            if not piece:
+                raise Gone
+            got += piece
+        return bytes(got)
+
+
+def _wait(pipe: int, event: int, deadline: float) -> None:
+    """Until the pipe can be used. (Not ``select.select``, which takes no file number from 1024 up:
+    a gateway has many.)"""
+    poll = select.poll()
+    poll.register(pipe, event)
+    left = deadline - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError
 
 
 def _environment() -> dict[str, str]:
@@ -125,34 +205,8 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-def _about(draft: Draft) -> dict[str, Any]:
-    return {"reader": asdict(draft.reader)}
-
-
 def _unit_json(unit: Unit) -> dict[str, Any]:
     return {
         "name": unit.name, "files": dict(unit.files), "origin": unit.origin,
         "home": str(unit.home), "revision": unit.revision,
     }  # fmt: skip
-
-
-def _framed(pipe: IO[bytes], patience: float) -> bytes:
-    """One answer. Raises TimeoutError, EOFError, and ValueError for one that is too long."""
-    deadline = time.monotonic() + patience
-    size = _SIZE.unpack(_exactly(pipe, _SIZE.size, deadline))[0]
-    if size > LARGEST:
-        raise ValueError(size)
-    return _exactly(pipe, size, deadline)
-
-
-def _exactly(pipe: IO[bytes], size: int, deadline: float) -> bytes:
-    got = b""
-    while len(got) < size:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([pipe], [], [], left)[0]:
-            raise TimeoutError
-        piece = os.read(pipe.fileno(), size - len(got))
-        if not piece:
-            raise EOFError
-        got += piece
-    return got

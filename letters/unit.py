@@ -26,7 +26,9 @@ from ringback.errors import RingbackError
 WRITTEN = ("subject.txt", "preheader.txt", "body.md")
 REQUIRED = ("message.toml", *WRITTEN, "fixtures/typical.json")
 TONES = ("good", "mixed", "bad", "calm")
+_TEXTS = ("purpose", "sent_when", "badge", "tone")
 LARGEST = 64 * 1024  #: characters of one file; of a fixture, four times as many
+_MOST_READ = 16 * LARGEST + 8  #: bytes: four for each character of the longest fixture
 _KEPT = re.compile(
     r"message\.toml|(subject|preheader|body)(\.[A-Za-z-]{2,12})?\.txt"
     r"|body(\.[A-Za-z-]{2,12})?\.md|fixtures/[\w-]+\.json"
@@ -43,6 +45,10 @@ class TemplateError(RingbackError):
         self.path = path
         self.line = line
         self.reason = reason
+
+
+class Overrun(TemplateError):
+    """A template takes more time or memory than a letter may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,36 +152,60 @@ def keeps(file: str) -> bool:
 
 
 def _read(path: Path) -> str:
+    """The file's text, and of one that is too long only so much that this can be told."""
+    with path.open("rb") as file:
+        found = file.read(_MOST_READ)
     try:
-        return path.read_text("utf-8")
+        return found.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        if len(found) == _MOST_READ and error.end == len(found):  # cut within a character
+            return found[: error.start].decode("utf-8")
+        line = found[: error.start].count(b"\n") + 1
         raise TemplateError(path, line, "this file isn't UTF-8; save it as UTF-8") from error
 
 
 def _message(path: PurePath, text: str) -> Message:
     table = toml(path, text)
-    try:
-        variables = tuple(
-            Variable(
-                name, str(row["type"]), str(row["meaning"]), str(row["example"]),
-                required=row["required"] is True,
-            )
-            for name, row in table.pop("variables").items()
-        )  # fmt: skip
-        message = Message(variables=variables, **table)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise TemplateError(path, 1, f"{error} is missing or not known here") from error
-    if message.tone not in TONES:
-        raise TemplateError(path, 1, f"tone “{message.tone}” isn't one of {', '.join(TONES)}")
-    return message
+    unknown = [key for key in table if key not in (*_TEXTS, "variables")]
+    if unknown:
+        line = line_of(text, rf"{re.escape(unknown[0])}\s*=")
+        known = f"Known: {', '.join(_TEXTS)}, [variables]"
+        raise TemplateError(path, line, f"“{unknown[0]}” isn't known here. {known}")
+    for key in _TEXTS:
+        if not isinstance(table.get(key), str):
+            line = line_of(text, rf"{key}\s*=")
+            raise TemplateError(path, line, f'{key} is missing or no text: {key} = "…"')
+    if table["tone"] not in TONES:
+        line = line_of(text, r"tone\s*=")
+        raise TemplateError(path, line, f"tone “{table['tone']}” isn't one of {', '.join(TONES)}")
+    declared = table.pop("variables", {})
+    if not isinstance(declared, dict):
+        raise TemplateError(path, line_of(text, "variables"), "variables must be a table")
+    variables = tuple(_variable(path, text, name, row) for name, row in declared.items())
+    return Message(variables=variables, **table)
+
+
+def _variable(path: PurePath, text: str, name: str, row: object) -> Variable:
+    told = row if isinstance(row, dict) else {}
+    for key in ("type", "meaning", "example", "required"):
+        if not isinstance(told.get(key), bool if key == "required" else str):
+            line = line_of(text, rf'\[variables\."?{re.escape(name)}"?\]')
+            shape = "true or false" if key == "required" else '"…"'
+            raise TemplateError(path, line, f"“{name}” needs {key} = {shape}")
+    return Variable(name, told["type"], told["meaning"], told["example"], required=told["required"])
+
+
+def line_of(text: str, pattern: str) -> int:
+    """The number of the first line that begins with ``pattern``, a regular expression; else 1."""
+    lines = enumerate(text.splitlines(), 1)
+    return next((number for number, line in lines if re.match(rf"\s*{pattern}", line)), 1)
 
 
 def toml(path: PurePath, text: str) -> dict[str, Any]:
     """A TOML file's table. Raises ``TemplateError``."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of its own kind, or a number of thousands of digits
         # Before Python 3.14 the line stands in the text only.
         line = re.search(r"line (\d+)", str(error))
         raise TemplateError(path, int(line[1]) if line else 1, str(error)) from error

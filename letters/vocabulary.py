@@ -39,7 +39,7 @@ _JOB = (
              "- 3 rows have no ID. Give each row a unique ID.", required=False),
     Variable("first_problems", "block", "The first two of these kinds",
              "- 3 rows have no ID. Give each row a unique ID.", required=False),
-    Variable("problem_line", "text", "The first two of these kinds on one line, for preheaders",
+    Variable("problem_line", "text", "The first of these kinds on one line, for preheaders",
              "3 rows have no ID. Give each row a unique ID.", required=False),
     Variable("skips", "block", "What was skipped, grouped, with examples",
              "- 1 row is already in the table.", required=False),

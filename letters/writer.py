@@ -49,7 +49,7 @@ class Writer:
     def parts(self, draft: Draft) -> Parts:
         """The draft, written. Raises ``TemplateError`` naming file and line, and ``ValueError``
         for a job that hasn't ended."""
-        language = self._language(draft)
+        language = self.language(draft)
         jobs = self._facts(draft.views)
         return self._renderer.render(draft.unit, self._context(jobs, draft, language), language)
 
@@ -65,7 +65,7 @@ class Writer:
         text = "\n\n".join([*told, _closing(draft.reader, self.sender)]) + "\n"
         return Parts(subject=plain(headline), preheader="", text=plain(text), html="")
 
-    def _language(self, draft: Draft) -> Language:
+    def language(self, draft: Draft) -> Language:
         """The reader's, where all of the unit is there in it: no letter speaks two."""
         languages = self.shelf.languages
         best = languages.best(draft.reader.locale)
