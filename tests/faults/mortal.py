@@ -1,4 +1,5 @@
-"""A worker that dies by its own hand: ``python -m tests.faults.mortal POINT NTH MODULE…``.
+"""A worker, or mailer, that dies by its own hand: ``python -m tests.faults.mortal POINT NTH
+MODULE…``.
 
 It is the product's worker but for its connection to the store, which kills the process, as
 SIGKILL from outside would, exactly where it is told to.
@@ -37,22 +38,36 @@ def _end(facts: Facts) -> bool:
     return facts["held"] >= 0 and State(facts["state"]).terminal
 
 
+def _commit(facts_fit: Callable[[Facts], bool]) -> Callable[[Call], bool]:
+    return lambda call: call.script == "commit" and facts_fit(orjson.loads(call.args[0]))
+
+
+def _ledger(state: str) -> Callable[[Call], bool]:
+    def fits(call: Call) -> bool:
+        writes = call.script == "mail" and call.args[0] == "write"
+        return bool(writes and orjson.loads(call.args[4])["state"] == state)
+
+    return fits
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A commit that ``concerns`` tells by its facts; ``late``: once the store has carried it out
-    and answered, not before."""
+    """A call that ``concerns``; ``late``: once the store has carried it out and answered, not
+    before."""
 
-    concerns: Callable[[Facts], bool]
+    concerns: Callable[[Call], bool]
     late: bool
 
 
+CALLS = {
+    "claim": _commit(_claim), "checkpoint": _commit(_checkpoint), "end": _commit(_end),
+    "reserved": _ledger("reserved"), "data-sent": _ledger("data-sent"),
+    "accepted": _ledger("accepted"),
+}  # fmt: skip
 POINTS = {
-    "before-claim": Point(_claim, late=False),
-    "after-claim": Point(_claim, late=True),
-    "before-checkpoint": Point(_checkpoint, late=False),
-    "after-checkpoint": Point(_checkpoint, late=True),
-    "before-end": Point(_end, late=False),
-    "after-end": Point(_end, late=True),
+    f"{when}-{name}": Point(concerns, late=when == "after")
+    for name, concerns in CALLS.items()
+    for when in ("before", "after")
 }
 
 
@@ -60,7 +75,7 @@ class Mortal(Store):
     """A real connection, up to the point."""
 
     point: Point
-    left: int  #: such commits to come, the last of them the fatal one
+    left: int  #: such calls to come, the last of them the fatal one
 
     def do(self, op: Op[T], patience: float = 0.0) -> T:
         """As ``Store.do``, and perhaps the last thing that this process does."""
@@ -79,7 +94,7 @@ class Mortal(Store):
             return cast(T, end.value)
 
     def _concerned(self, call: Call) -> bool:
-        if call.script != "commit" or not self.point.concerns(orjson.loads(call.args[0])):
+        if not self.point.concerns(call):
             return False
         Mortal.left -= 1
         return Mortal.left == 0
