@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback import alert, bounce, sent, store, suppression
-from ringback.bounce import RESULTS, Heard, News, heed, news_of, verdict
-from ringback.connection import Store
+from ringback.bounce import RESULTS, Heard, Kind, News, heed, news_of, verdict
+from ringback.connection import Op, Store
 from ringback.dsn import read
 from ringback.job import Job
 from ringback.testing import FakeStore
@@ -276,3 +276,34 @@ def test_what_is_read_from_a_mail_server_is_news(db: Store, name: str) -> None:
     db.do(sent.note(news.message_id, "ann", "ada@example.org", [job.id]))
     results = {"gmail": "noted", "policy": "noted"}
     assert db.do(heed(news, "bounce")).result == results.get(name, "suppressed")
+
+
+@pytest.mark.parametrize("status", ["5.1.1", "5.2.2", "5.7.1", "complaint"])
+def test_news_that_somebody_died_over_is_told_again_and_ends_the_same(status: str) -> None:
+    for calls in range(40):
+        db = FakeStore()
+        job = told(db)
+        kind: Kind = "complaint" if status == "complaint" else "bounce"
+        news = News(
+            kind=kind, recipients=(ANN,), message_id=MINE,
+            status=status if kind == "bounce" else "",
+        )  # fmt: skip
+        died = not db.do(_cut(heed(news, "bounce"), calls))
+        assert db.do(heed(news, "bounce")).result != "unknown"
+        assert email(db, job)[0] == ("sent" if kind == "complaint" else "failed")
+        stopped = db.do(suppression.look(ANN)) is not None
+        assert stopped == (status in ("5.1.1", "complaint"))
+        if not died:
+            return
+    raise AssertionError("it takes more calls than this test makes")
+
+
+def _cut(op: Op[Heard], calls: int) -> Op[bool]:
+    """An operation whose process dies after so many calls; whether it came to its end."""
+    try:
+        call = next(op)
+        for _ in range(calls):
+            call = op.send((yield call))
+    except StopIteration:
+        return True
+    return False

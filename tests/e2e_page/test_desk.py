@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from ringback import alert, audit
+from ringback import alert, audit, suppression
 from ringback.keys import demo_user, new_job_id
 from tests.e2e_page.conftest import Invite
 from tests.e2e_page.eyes import barriers, sideways
@@ -72,6 +72,31 @@ def test_operators_see_the_whole_and_who_did_what(invite: Invite, rig: Rig, tmp_
         assert board.evaluate(BROKEN) == [], width
         assert board.evaluate(WIDE) == [], width
         board.screenshot(path=tmp_path / f"ops-{width}.png", full_page=True)
+    assert barriers(board) == []
+    assert sideways(board) == 0
+
+
+def test_operators_write_to_an_address_again_with_a_reason(
+    invite: Invite, rig: Rig, tmp_path: Path
+) -> None:
+    gone = "An email came back: there is no such mailbox as z…@example.com."
+    rig.do(suppression.suppress("zoe+jobs@example.com", gone, "bounce"))
+    rig.do(suppression.suppress("yan@example.com", "He asked us to.", "operator", "otto"))
+    olga = invite("Olga.Operates")
+    board = olga.sign_in(olga.open("/ops"))
+    stopped = board.get_by_test_id("ops-stopped")
+    expect(stopped).to_contain_text("stopped by otto")
+    expect(stopped).to_contain_text(gone)
+    lift = board.get_by_role("button", name="Write to it again: zoe+jobs@example.com")
+    lift.click()
+    expect(board.get_by_text("Say why first")).to_be_visible()
+    board.get_by_test_id("reason").fill("her mailbox works again")
+    lift.click()
+    expect(lift).to_have_count(0)
+    expect(stopped).to_contain_text("yan@example.com")
+    assert rig.do(suppression.look("zoe+jobs@example.com")) is None
+    expect(board.get_by_role("table", name="Audit trail")).to_contain_text("her mailbox works")
+    board.screenshot(path=tmp_path / "stopped.png", full_page=True)
     assert barriers(board) == []
     assert sideways(board) == 0
 

@@ -6,6 +6,7 @@ import { button, whileBusy } from "./press.js";
 import { Reason } from "./reason.js";
 import type { Session } from "./session.js";
 import type { Content, Ends } from "./shell.js";
+import { Stopped } from "./stopped.js";
 import { idNode, table } from "./table.js";
 
 interface Overview {
@@ -97,6 +98,7 @@ export class Board implements Content {
   readonly #breakers = new Fill<readonly Breaker[]>(h("div"), breakerNodes);
   readonly #reason = new Reason();
   readonly #letters: Fill<readonly Letter[]>;
+  readonly #stopped = new Stopped((path, init) => this.#look(path, init), this.#reason);
   readonly #note = h("p", { class: "field-error", role: "alert", hidden: true });
   readonly #trail = new Fill<readonly Entry[]>(h("div"), trailNodes);
   readonly element: HTMLElement;
@@ -118,6 +120,7 @@ export class Board implements Content {
       section("Now", this.#alerts.element, this.#calm, this.#impacts.element, this.#facts),
       section("Queues", this.#queues.element),
       section("Dead letters", this.#reason.element, this.#note, this.#letters.element),
+      section("Addresses that get no emails", ...this.#stopped.nodes),
       section("Circuit breakers", this.#breakers.element),
       section("Audit trail", this.#trail.element),
     );
@@ -144,6 +147,7 @@ export class Board implements Content {
     this.#show(overview.value);
     const letters = await this.#look<{ dead_letters: readonly Letter[] }>("/dead-letters?limit=20");
     if (letters.ok) this.#letters.show(letters.value.dead_letters);
+    await this.#stopped.refresh();
     const trail = await this.#look<{ entries: readonly Entry[] }>("/audit?limit=20");
     if (trail.ok) this.#trail.show(trail.value.entries);
   }
