@@ -9,7 +9,7 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry, Unstructur
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from letters.facts import View
 from letters.people import Reader, Sender
@@ -31,31 +31,49 @@ def addressed(sender: Sender, reader: Reader) -> EmailMessage:
     return letter
 
 
-class _Link(UnstructuredHeader, BaseHeader):
-    """A URL, on one line however long: Python would write it as encoded words, which mean nothing
-    here (RFC 2369, 2)."""
+class _Words(UnstructuredHeader, BaseHeader):
+    """Words as they are, folded from the first line on.
+
+    Python would leave that one empty where all of them fit the next, which reads as a subject that
+    begins with a blank (RFC 5322, 2.2.3); and it would decode what only looks like an encoded word.
+    """
+
+    max_count: ClassVar[Literal[1] | None] = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        kwds["decoded"], kwds["parse_tree"] = value, None
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        text = str(self)
+        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+        words = Header(text, charset, policy.max_line_length, self.name)
+        return f"{self.name}: {words.encode(linesep=policy.linesep)}{policy.linesep}"
+
+
+class _Link(_Words):
+    """A URL, on one line however long: as encoded words it would mean nothing (RFC 2369, 2)."""
 
     def fold(self, *, policy: Policy[Any]) -> str:
         return f"{self.name}: {self}{policy.linesep}"
 
 
-class _Words(UnstructuredHeader, BaseHeader):
-    """Words, folded from the first line on. Python would leave that one empty where all of them
-    fit the next, which reads as a subject that begins with a blank (RFC 5322, 2.2.3)."""
+class _Headers(HeaderRegistry):
+    """Python's types of headers, each made once and not for each letter; ours for words."""
 
-    max_count = 1
+    def __init__(self) -> None:
+        super().__init__(default_class=_Words)
+        self.map_to_type("subject", _Words)
+        self.map_to_type("list-unsubscribe", _Link)
+        self._made: dict[str, type[BaseHeader]] = {}
 
-    def fold(self, *, policy: Policy[Any]) -> str:
-        text = str(self)
-        charset = "us-ascii" if text.isascii() else "utf-8"
-        words = Header(text, charset, policy.max_line_length, self.name)
-        return f"{self.name}: {words.encode(linesep=policy.linesep)}{policy.linesep}"
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        if name not in self._made:
+            self._made[name] = super().__getitem__(name)
+        return self._made[name]
 
 
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _Link)
-for _name in ("subject", "x-ringback-job", "x-ringback-reason", "x-ringback-message"):
-    _HEADERS.map_to_type(_name, _Words)
+_HEADERS = _Headers()
 
 
 def _policy(recipient: Address) -> EmailPolicy[EmailMessage]:

@@ -508,6 +508,12 @@ def test_a_misspelt_word_in_words_toml_is_named(tmp_path: Path) -> None:
         Letters(Shelf(root=root), RINGBACK)
 
 
+def test_a_title_that_looks_like_an_encoded_word_arrives_as_it_is() -> None:
+    message = letter(view("succeeded", title="=?utf-8?q?=0AYou_won?=", succeeded=3))
+    parsed = message_from_bytes(message.as_bytes(), policy=SMTP)
+    assert parsed["Subject"] == "=?utf-8?q?=0AYou_won?=: 3 added"
+
+
 # -- stopping them
 
 
