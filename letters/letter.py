@@ -25,15 +25,18 @@ from letters.writer import Draft, Writer
 __all__ = ["Letters", "Reader", "Sender", "TemplateError"]
 
 log = logging.getLogger(__name__)
-Report = Callable[[Unit, TemplateError], None]
+#: Told of each unit that isn't built in: how it failed, or that it was written (None).
+Report = Callable[[Unit, TemplateError | None], None]
 
 
-def _noted(unit: Unit, error: TemplateError) -> None:
-    log.warning("The copy of %s failed, so a plain letter goes out instead: %s", unit.name, error)
+def _noted(unit: Unit, error: TemplateError | None) -> None:
+    if error is not None:
+        told = "The copy of %s failed, so a plain letter goes out instead: %s"
+        log.warning(told, unit.name, error)
 
 
 class Letters:
-    """Composes letters from a shelf's units; ``report`` is told of copy that failed.
+    """Composes letters from a shelf's units; ``report`` is told how the installation's own do.
 
     Tries every built-in unit once, with its typical fixture; raises ``TemplateError`` naming file
     and line. What is wrong with the installation's own copy is found when it is used, or before,
@@ -82,12 +85,15 @@ class Letters:
         self._press.close()
 
     def _parts(self, draft: Draft) -> Parts:
-        trusted = draft.unit.origin == "built-in"
+        if draft.unit.origin == "built-in":
+            return self._writer.parts(draft)
         try:
-            return self._writer.parts(draft) if trusted else self._press.parts(draft)
+            parts = self._press.parts(draft)
         except TemplateError as error:
             self._report(draft.unit, error)
             return self._writer.plain_parts(draft)
+        self._report(draft.unit, None)
+        return parts
 
 
 def posted(draft: Draft, parts: Parts, sender: Sender, reason: str) -> EmailMessage:

@@ -31,6 +31,7 @@ from ringback.settings import Settings
 from ringback.unsubscribe import Links
 from ringback.worker import Actor
 from tasks import mail_alerts, sorting
+from tasks.copy_alarm import CopyAlarm
 from tasks.delivery import PATIENCE, Delivery, House, Means
 from tasks.mail_gate import Gate
 from tasks.smtp import Aborted, Transport
@@ -119,7 +120,7 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
         to_a_domain=Limit("mail", rate) if rate else None, bounces=settings.bounce_address or "",
         handouts=Handouts(settings.links, settings.public_url),
     )  # fmt: skip
-    letters = Letters(Shelf(settings.templates), sender)
+    letters = Letters(Shelf(settings.templates), sender, CopyAlarm(db))
     stack.callback(letters.close)
     transport = Transport(Server.at(settings.smtp_url, settings.smtp_tls))
     stack.callback(transport.close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from letters.letter import Letters, Reader
+from letters.published import layer
 from ringback import limits, outbox, sent, store, suppression
 from ringback.breaker import Refusal
 from ringback.codec import view_json
@@ -23,6 +24,7 @@ from ringback.connection import Store
 from ringback.errors import JobNotFound
 from ringback.handout import Handouts
 from ringback.job import Job
+from ringback.library import Library
 from ringback.limits import Limit
 from ringback.notice import MAYBE
 from ringback.outbox import Ledger, Rest
@@ -74,6 +76,7 @@ class Means:
     transport: Transport
     house: House
     gate: Gate
+    library: Library = field(default_factory=Library)
 
     def window(self, wanted: Preferences) -> int:
         """For how many ms an email to a user with these preferences collects."""
@@ -213,12 +216,16 @@ class Delivery:
 
     def _send(self, jobs: Sequence[Job]) -> Outcome:
         reader = self._reader(jobs)
+        # the copy that they came due with, even if there is newer copy by now
+        made = min(job.finished_at.ms for job in jobs if job.finished_at)
+        shown = self._db.do(self._means.library.at(made), patience=PATIENCE)
         message = self._means.letters.compose(
             [self._shown(job) for job in jobs],
             reader,
             message_id=self._ledger.message_id,
             date=datetime.now(UTC),
             reason=ASKED if reader.asked else UNSEEN,
+            published=layer(shown.values()),
         )
         envelope = Envelope.of(message, self._means.house.bounces)
         return self._means.transport.send(envelope, lambda: self._leaves(jobs))

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from email.message import Message
 from threading import Thread
 from typing import Any, TypeVar, cast
 
@@ -33,6 +34,7 @@ class PostOffice:
     def __init__(self) -> None:
         self.weather = "fine"
         self.taken: list[tuple[str, list[str]]] = []  #: Message-ID, job ids
+        self.letters: list[Message] = []  #: the same, whole
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._open())
@@ -63,6 +65,7 @@ class PostOffice:
         if self.weather == "refused after DATA":
             return "554 5.6.0 Not this one"
         self.taken.append(_told(envelope.content))
+        self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
         if self.weather == "answer lost":
             assert server.transport is not None
             server.transport.abort()  # type: ignore[attr-defined]  # it is a whole Transport
