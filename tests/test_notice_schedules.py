@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import time
-from email.message import EmailMessage
+from email import message_from_bytes, policy
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 from letters.letter import Letters, Sender
 from letters.shelf import Shelf
 from ringback import choose, store
+from ringback.breaker import breaker_key
 from ringback.connection import Op, Store
 from ringback.explain import explain
 from ringback.job import Job, Result
@@ -38,8 +39,11 @@ from ringback.notice import MAYBE, SEEN, TURNED_OFF, EmailChoice
 from ringback.preferences import Preferences
 from ringback.quiet import QuietHours
 from ringback.unsubscribe import Links
-from tasks.deliver import House, Mailer
-from tasks.smtp import Outcome
+from tasks.deliver import Mailer
+from tasks.delivery import House
+from tasks.envelope import Envelope
+from tasks.mail_gate import SERVICE
+from tasks.smtp_answer import Outcome
 from tasks.supervisor import Supervisor
 from tests.eye import BROKE
 from tests.mishaps import Died, die
@@ -64,6 +68,7 @@ MOODS = {
     "takes it": (Outcome("accepted", "250 OK"), True, True),
     "busy": (Outcome("delayed", "451 later"), False, False),
     "busy after the message": (Outcome("delayed", "451 later"), True, False),
+    "is down": (Outcome("down", "The mail server can't be reached."), False, False),
     "refuses": (Outcome("refused", "554 no"), False, False),
     "refuses after the message": (Outcome("refused", "554 no"), True, False),
     "takes it and hangs up": (Outcome("ambiguous", "The answer got lost"), True, True),
@@ -171,13 +176,15 @@ class _Way:
     server: Server
     stop: Stop | None
 
-    def send(self, message: EmailMessage, before_data: Callable[[], None]) -> Outcome:
+    def send(self, envelope: Envelope, before_data: Callable[[], None]) -> Outcome:
+        """One email."""
         outcome, after_data, takes = MOODS[self.server.mood]
         if after_data:
             before_data()
         if self.stop is not None:
             self.stop.meet("taken", late=False)
         if takes:
+            message = message_from_bytes(envelope.content, policy=policy.default)
             told = tuple(str(message["X-Ringback-Job"]).split(", "))
             self.server.taken.append((str(message["Message-ID"]), told))
         if self.stop is not None:
@@ -285,6 +292,12 @@ class Schedule(RuleBasedStateMachine):
         self.db.client.hdel(ABOUT, "next_email")
 
     @rule()
+    def the_server_may_be_tried_again(self) -> None:
+        """Its circuit closes, and a pause after it was down is over."""
+        self.db.client.delete(breaker_key(SERVICE.name))
+        self.db.client.hdel(ABOUT, "paused_until")
+
+    @rule()
     def an_hour_passes(self) -> None:
         """Emails count for the cap no more."""
         self.db.client.delete(MAILED)
@@ -359,6 +372,7 @@ class Schedule(RuleBasedStateMachine):
         self.all_notices_are_due()
         self.a_claim_runs_out()
         self.a_window_ends()
+        self.the_server_may_be_tried_again()
         self.an_hour_passes()
 
     def _take_over(self, mood: str) -> None:
