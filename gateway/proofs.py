@@ -22,7 +22,7 @@ from gateway.problems import Problem
 from letters.people import Sender
 from letters.press import Press
 from letters.render import Parts
-from letters.shelf import Shelf
+from letters.shelf import Shelf, mark_of
 from letters.unit import Overrun, TemplateError, Unit
 from letters.writer import Draft
 from ringback.errors import RingbackError
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 QUEUE = 8  #: drafts under way; whoever comes then is told when to come again
-BUSY = 5  #: seconds; a draft takes no longer
+BUSY = 5  #: seconds after which to come again; most drafts take less than one
 REMEMBERED = 500  #: units whose findings are known
 
 
@@ -110,7 +110,7 @@ class Proofs:
             self._waiting -= 1
 
     def _fresh(self) -> Shelf:
-        mark = _mark(self.own) if self._live and self.own else ""
+        mark = mark_of(self.own) if self._live else None
         if self._shelf is None or mark != self._mark:
             try:
                 shelf = Shelf(self.own)
@@ -143,9 +143,3 @@ def _view(found: Mapping[str, Any]) -> FindingView:
 
 def _digest(unit: Unit) -> str:
     return hashlib.sha256(json.dumps([unit.name, dict(unit.files)]).encode()).hexdigest()
-
-
-def _mark(folder: Path) -> object:
-    """Changes with whatever changes in the folder."""
-    told = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
-    return [(str(path), stat.st_mtime_ns, stat.st_size) for path, stat in told]

@@ -50,7 +50,7 @@ from ringback.job import Job, State
 from ringback.library import Library
 
 ROOT = "/api/v1/studio"
-LARGEST = 2 * 1024 * 1024  #: bytes of a request with a message's files
+LARGEST = 1024 * 1024  #: bytes of a request with a message's files; nginx takes no more
 ENDED = tuple(state.value for state in State if state.terminal)
 SEES_ALL = ("support", "operator")  #: who may see anybody's job, with `author`
 NOWHERE = "unsubscribe/preview"  #: no preview has a link that would turn off somebody's emails

@@ -18,9 +18,10 @@ from letters.headers import addressed, explain, offer_stop
 from letters.people import Reader, Sender
 from letters.press import Press
 from letters.render import Parts
-from letters.shelf import NOTHING, Layer, Shelf
+from letters.shelf import NOTHING, Layer, Shelf, mark_of
 from letters.unit import TemplateError, Unit
 from letters.writer import Draft, Writer
+from ringback.errors import RingbackError
 
 __all__ = ["Letters", "Reader", "Sender", "TemplateError"]
 
@@ -40,12 +41,17 @@ class Letters:
 
     Tries every built-in unit once, with its typical fixture; raises ``TemplateError`` naming file
     and line. What is wrong with the installation's own copy is found when it is used, or before,
-    by ``ringback templates lint``.
+    by ``ringback templates lint``. ``live``: the installation's folder is read again when it has
+    changed, for development.
     """
 
-    def __init__(self, shelf: Shelf, sender: Sender, report: Report = _noted) -> None:
+    def __init__(
+        self, shelf: Shelf, sender: Sender, report: Report = _noted, *, live: bool = False
+    ) -> None:
         self.sender = sender
         self._report = report
+        self._live = live
+        self._mark = mark_of(shelf.own_root) if live else None
         self._writer = Writer(shelf, sender)
         self._press = Press(shelf, sender)
         for unit in shelf.built_in.values():
@@ -70,6 +76,8 @@ class Letters:
         """
         if not views:
             raise ValueError("A letter needs at least one view.")
+        if self._live:
+            self._look()
         draft = self._writer.draft(views, reader, published)
         return self.letter(draft, message_id=message_id, date=date, reason=reason)
 
@@ -83,6 +91,21 @@ class Letters:
     def close(self) -> None:
         """Ends the child process, if there is one."""
         self._press.close()
+
+    def _look(self) -> None:
+        """Reads the folder again where it has changed; as it was where that can't be read."""
+        shelf = self._writer.shelf
+        mark = mark_of(shelf.own_root)
+        if mark == self._mark:
+            return
+        self._mark = mark
+        try:
+            fresh = Shelf(shelf.own_root, shelf.root)
+        except RingbackError as error:
+            log.warning("The folder of templates can't be read: %s", error)
+            return
+        self._press.close()
+        self._writer, self._press = Writer(fresh, self.sender), Press(fresh, self.sender)
 
     def _parts(self, draft: Draft) -> Parts:
         if draft.unit.origin == "built-in":

@@ -110,6 +110,12 @@ class Shelf:
         return found
 
 
+def mark_of(folder: Path | None) -> object:
+    """Differs once anything in the folder has changed."""
+    told = [(path, path.stat()) for path in sorted(folder.rglob("*"))] if folder else []
+    return [(str(path), stat.st_mtime_ns, stat.st_size) for path, stat in told]
+
+
 def names_for(view: Mapping[str, object]) -> list[str]:
     """The units that fit a job's view, the most special one first. Raises ``ValueError`` for a job
     that hasn't ended."""

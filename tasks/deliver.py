@@ -120,7 +120,7 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
         to_a_domain=Limit("mail", rate) if rate else None, bounces=settings.bounce_address or "",
         handouts=Handouts(settings.links, settings.public_url),
     )  # fmt: skip
-    letters = Letters(Shelf(settings.templates), sender, CopyAlarm(db))
+    letters = Letters(Shelf(settings.templates), sender, CopyAlarm(db), live=settings.dev)
     stack.callback(letters.close)
     transport = Transport(Server.at(settings.smtp_url, settings.smtp_tls))
     stack.callback(transport.close)

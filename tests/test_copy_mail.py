@@ -42,10 +42,12 @@ def office() -> Iterator[PostOffice]:
 class Desk:
     """An author, and a mailer in this process."""
 
-    def __init__(self, db: Store, office: PostOffice, own: Path | None = None) -> None:
+    def __init__(
+        self, db: Store, office: PostOffice, own: Path | None = None, *, live: bool = False
+    ) -> None:
         self.db = db
         self.office = office
-        self.letters = Letters(Shelf(own), SENDER, CopyAlarm(db))
+        self.letters = Letters(Shelf(own), SENDER, CopyAlarm(db), live=live)
         self.mailer = Mailer(db, self.letters, office.transport, HOUSE)
 
     def publish(self, subject: str, base: int = 0, name: str = "succeeded", body: str = "") -> None:
@@ -164,8 +166,8 @@ def test_copy_that_fails_costs_nobody_the_news_and_operators_are_told(desk: Desk
     assert job.id in text_of(letter)
     assert desk.told() == [
         "The copy of “succeeded” (revision 1, published by amy) failed at body.md:3: "
-        "ZeroDivisionError: integer division or modulo by zero; plain letters go out instead. Roll "
-        "it back on /studio."
+        "this divides by zero; test the number before; plain letters go out instead. Roll it back "
+        "on /studio."
     ]
     desk.db.do(editions.roll_back("succeeded", 0, "amy", "it fails", 1, "op"))
     assert desk.told() == []
@@ -230,3 +232,22 @@ def test_copy_that_loops_is_cut_short_in_a_mailer_of_its_own_process(own_rig: Ri
         "in the folder of templates failed at body.md:1: this takes longer than"
         in (told["copy failed-external"])
     )
+
+
+def test_in_development_a_saved_file_counts_for_the_next_email(
+    db: Store, office: PostOffice, tmp_path: Path
+) -> None:
+    desk = Desk(db, office, tmp_path, live=True)
+    desk.ends()
+    assert desk.deliver()["X-Ringback-Message"] == "succeeded"
+    (tmp_path / "succeeded").mkdir()
+    subject = tmp_path / "succeeded" / "subject.txt"
+    for text in ("Saved: {{ job.subject }}", "Again: {{ job.subject }}!"):
+        subject.write_text(text)
+        desk.ends()
+        assert str(desk.deliver()["Subject"]).startswith(text[:7])
+    (tmp_path / "_layout").mkdir()
+    (tmp_path / "_layout" / "words.toml").write_text("this is no TOML")
+    desk.ends()
+    assert str(desk.deliver()["Subject"]).startswith("Again: "), "as it was"
+    desk.letters.close()
