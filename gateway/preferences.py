@@ -19,7 +19,7 @@ from gateway import kinds
 from gateway.decode import decode
 from gateway.endpoint import Asked, Endpoint, json
 from gateway.models import Answer, Request, TypeName
-from ringback import catalog, choose, preferences
+from ringback import catalog, choose, preferences, suppression
 from ringback.connection import AsyncStore
 from ringback.errors import UnknownJobType
 from ringback.preferences import LONGEST_WINDOW, Preferences, TypePreferences
@@ -124,6 +124,9 @@ class PreferencesView(Answer):
     timezone: Zone | None = None
     types: dict[TypeName, TypeView] = Field(default={}, description="by job type")
     defaults: DefaultsView
+    stopped: str | None = Field(
+        default=None, description="why your address gets no emails, whatever you want; null: it may"
+    )
 
 
 def _some_time(hours: HoursView) -> HoursView:
@@ -203,14 +206,14 @@ class PreferencesApi:
 
     async def show(self, asked: Asked[None, None]) -> web.Response:
         """The preferences, whole."""
-        return self._answer(asked, await self._db.do(preferences.load(asked.user)))
+        return await self._answer(asked, await self._db.do(preferences.load(asked.user)))
 
     async def change(self, asked: Asked[None, PreferencesPatch]) -> web.Response:
         """The preferences as they are now, and as open notices heard of them."""
         patch = asked.body.model_dump(exclude_unset=True, by_alias=True)
         types = patch.get("types") or {}
         await self._check([name for name, own in types.items() if own is not None])
-        return self._answer(asked, await self._db.do(choose.change(asked.user, _edit(patch))))
+        return await self._answer(asked, await self._db.do(choose.change(asked.user, _edit(patch))))
 
     async def _check(self, types: Sequence[str]) -> None:
         known = [kind.name for kind in await self._db.do(catalog.everything())] if types else []
@@ -218,12 +221,14 @@ class PreferencesApi:
             if name not in known:
                 raise UnknownJobType(name, known, f"types.{name}")
 
-    def _answer(self, asked: Asked[Any, Any], wanted: Preferences) -> web.Response:
+    async def _answer(self, asked: Asked[Any, Any], wanted: Preferences) -> web.Response:
         owner = asked.identity.owner
         defaults = {
             "digest_window": self._window, "locale": owner.locale, "timezone": owner.timezone,
         }  # fmt: skip
-        return json(orjson.dumps({**document(wanted), "defaults": defaults}))
+        stopped = await self._db.do(suppression.look(owner.email or ""))
+        told = None if stopped is None else suppression.told(stopped)
+        return json(orjson.dumps({**document(wanted), "defaults": defaults, "stopped": told}))
 
 
 def _edit(patch: Mapping[str, Any]) -> choose.Edit:

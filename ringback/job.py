@@ -111,6 +111,7 @@ class Job:
     cancel: Cancel | None = None
     course: Course | None = None  #: of a pipeline, once its plan is made
     choice: EmailChoice = "fallback"  #: what its owner wants of emails, as last heard
+    unreachable: bool = False  #: nobody was written to at its owner's address as it was submitted
     notice: Notice | None = None
     ended_version: int | None = None
     created_at: Instant = NOW

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from ringback import codec, preferences
+from ringback import codec, preferences, suppression
 from ringback.errors import (
     DuplicateWork,
     IdempotencyMismatch,
@@ -95,7 +95,7 @@ def submit(
     this id, it is that one.
     """
     choice = "fallback" if spec.parent else (yield from preferences.choice(spec))
-    job = Job(spec=spec, choice=choice)
+    job = Job(spec=spec, choice=choice, unreachable=(yield from _unreachable(spec)))
     reply = yield _commit(None, job, idempotency_key, fingerprint)
     if reply[0] == b"known":
         if reply[2].decode() != fingerprint:
@@ -106,6 +106,13 @@ def submit(
     if reply[0] == b"held":
         raise DuplicateWork(reply[2].decode(), reply[1].decode())
     return Submitted(_stamped(job, reply), created=True)
+
+
+def _unreachable(spec: Spec) -> Generator[Call, Any, bool]:
+    """Whether emails to the owner are stopped: then none is promised."""
+    if spec.parent or not spec.owner.email:
+        return False
+    return (yield from suppression.look(spec.owner.email)) is not None
 
 
 def load(job_id: str, owner: str | None = None) -> Generator[Call, Any, Job]:

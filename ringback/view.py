@@ -7,12 +7,12 @@ from typing import Any
 from ringback.estimate import usually
 from ringback.failure import Failure
 from ringback.instant import duration
-from ringback.job import Job, Notice, Owner, Place, Problem, State
-from ringback.notice import EmailChoice
+from ringback.job import Job, Notice, Place, Problem, State
 from ringback.plan import Child, Course, Task
 
 JobView = dict[str, Any]
 
+COME_BACK = "You can leave this page and come back: the result will be here."
 UNKNOWN = Place(None, "Waiting for a free worker")
 
 
@@ -62,7 +62,7 @@ def view_of(job: Job) -> JobView:
 
 def promise(job: Job) -> str:
     """What will happen, and how long it usually takes where enough runs back that."""
-    return f"{_how_long(job)}{_how_told(job.spec.owner, job.choice)}"
+    return f"{_how_long(job)}{_how_told(job)}"
 
 
 def _how_long(job: Job) -> str:
@@ -73,15 +73,15 @@ def _how_long(job: Job) -> str:
     return f"This takes longer than usual. {told} " if job.slow else f"{told} "
 
 
-def _how_told(owner: Owner, choice: EmailChoice) -> str:
-    if not owner.email:
-        return "You can leave this page and come back: the result will be here."
-    if choice == "never":
-        return (
-            "You can leave this page and come back: the result will be here. You turned off emails "
-            "about jobs like this one."
-        )
-    return f"You can leave this page: we'll email {masked(owner.email)} when it ends."
+def _how_told(job: Job) -> str:
+    address = job.spec.owner.email
+    if not address:
+        return COME_BACK
+    if job.choice == "never":
+        return f"{COME_BACK} You turned off emails about jobs like this one."
+    if job.unreachable:
+        return f"{COME_BACK} No email follows: those to {masked(address)} have been stopped."
+    return f"You can leave this page: we'll email {masked(address)} when it ends."
 
 
 def masked(address: str) -> str:

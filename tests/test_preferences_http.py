@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.preferences import merge
-from ringback import catalog, preferences
+from ringback import catalog, preferences, suppression
 from ringback.catalog import JobType
 from ringback.connection import Store
 from ringback.job import Policy
@@ -59,7 +59,7 @@ async def test_who_never_chose_sees_the_defaults_and_what_they_mean(node: Node) 
     assert await chosen(node) == {
         "email": "fallback", "digest_window": None, "quiet_hours": None, "locale": None,
         "timezone": None, "types": {},
-        "defaults": {"digest_window": 10.0, "locale": "en", "timezone": "UTC"},
+        "defaults": {"digest_window": 10.0, "locale": "en", "timezone": "UTC"}, "stopped": None,
     }  # fmt: skip
 
 
@@ -145,6 +145,14 @@ def test_a_merge_patch_is_that_of_rfc_7396(target: Any, patch: Any) -> None:
 
 
 # -- the link in the email
+
+
+async def test_whose_address_is_stopped_is_told_so(node: Node, db: Store) -> None:
+    db.do(suppression.suppress("ann@example.com", "An email came back: it is full.", "bounce"))
+    for answer in (await me(node), await me(node, {"email": "always"})):
+        told = orjson.loads(answer.text)["stopped"]
+        assert told.startswith("Emails to a…@example.com have been stopped since ")
+    assert orjson.loads((await me(node, user="bob")).text)["stopped"] is None
 
 
 def link(node: Node, job_type: str | None = "csv.import", user: str = "ann") -> URL:

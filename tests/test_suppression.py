@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ringback import audit, suppression
+from ringback import audit, store, suppression
 from ringback.connection import Op, Store
 from ringback.keys import Call
 from ringback.suppression import SOFT_LIMIT, Source, Suppression, normal
 from ringback.testing import FakeStore
+from ringback.view import view_of
 from tests.eye import ask
+from tests.rig import new_spec
 
 ADA = "ada@example.com"
 GONE = "The mail server said that there is no such mailbox."
@@ -205,6 +207,17 @@ def test_its_user_is_told_since_when_and_why(fake: FakeStore) -> None:
     fake.do(suppression.lift(ADA, "sue", "anew"))
     told = suppression.told(fake.do(suppression.suppress(ADA, "You asked us to.", "operator")))
     assert "2026. Our support did so: You asked us to. If" in told
+
+
+def test_no_email_is_promised_to_an_address_that_is_stopped(db: Store) -> None:
+    db.do(suppression.suppress("ann@example.com", GONE, "smtp"))
+    job, other = (db.do(store.submit(new_spec(user))).job for user in ("ann", "bob"))
+    assert job.unreachable
+    assert view_of(db.do(store.load(job.id)))["promise"] == (
+        "You can leave this page and come back: the result will be here. No email follows: those "
+        "to a…@example.com have been stopped."
+    )
+    assert "we'll email b…@example.com" in view_of(other)["promise"]
 
 
 def test_soft_bounces_leave_nothing_behind(db: Store) -> None:

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 from playwright.sync_api import Locator, Page, expect
 
 from gateway.auth import Tokens
+from ringback import suppression
 from ringback.job import Owner
 from ringback.keys import demo_user
 from ringback.unsubscribe import Links, Subscription
@@ -57,6 +58,17 @@ def picture(page: Page, path: Path, name: str) -> None:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(size)
     page.screenshot(path=path / f"{name}.png")
+
+
+def test_who_gets_no_emails_reads_why_where_they_are_chosen(
+    invite: Invite, rig: Rig, tmp_path: Path
+) -> None:
+    person = invite("Zoe.Bounces")
+    rig.do(suppression.suppress(person.email, "There is no such mailbox.", "bounce"))
+    page = person.here()
+    panel(page)
+    expect(page.get_by_test_id("emails-stopped")).to_contain_text("There is no such mailbox.")
+    picture(page, tmp_path, "stopped")
 
 
 def test_what_is_said_in_the_panel_holds_after_a_reload(invite: Invite, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ export class Emails {
   readonly #back = button("Back to the defaults", "plain", "emails-defaults", () => this.#showDefaults());
   readonly #status = h("p", { role: "status", "data-testid": "emails-status", hidden: true });
   readonly #fault = h("p", { class: "field-error", role: "alert", hidden: true });
+  readonly #stopped = h("p", { class: "notice", "data-testid": "emails-stopped", hidden: true });
   readonly #form = h(
     "form",
     { id: "emails-form", novalidate: true },
@@ -70,6 +71,7 @@ export class Emails {
       this.#title,
       button("Close", "plain small", "emails-close", () => this.element.close()),
     ),
+    this.#stopped,
     this.#form,
     h("div", { class: "emails-foot" }, this.#status, this.#fault, this.#buttons),
   );
@@ -116,6 +118,7 @@ export class Emails {
   #loaded(preferences: Preferences): void {
     const { timezone, locale, digest_window } = preferences.defaults;
     this.#saved = preferences;
+    say(this.#stopped, preferences.stopped ?? "");
     this.#parts.timezone.usual(timezone, "For quiet hours, and the times in emails.");
     this.#parts.locale.usual(locale, "Such as en-GB; for emails.");
     this.#parts.digest_window.usual(digest_window);

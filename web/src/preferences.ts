@@ -36,6 +36,8 @@ export interface Defaults {
 
 export interface Preferences extends Wishes {
   readonly defaults: Defaults;
+  /** Why the address gets no emails, whatever is wanted. */
+  readonly stopped?: string | null;
 }
 
 export const NO_WISHES: Wishes = {
