@@ -6,6 +6,7 @@ answered as a text in JSON, so that it is no page of ours.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -180,7 +181,9 @@ class Studio:
             draft = await self._draft(asked, unit)
         except TemplateError as error:  # the fixture
             return reply(unwritten([finding_of(unit, error, "fixture")]))
-        return reply(proof_view(draft, await self._proofs.proof(draft), self._proofs.sender))
+        proof = await self._proofs.proof(draft)
+        # an email of some 100 KB takes a while to be encoded
+        return reply(await asyncio.to_thread(proof_view, draft, proof, self._proofs.sender))
 
     async def _draft(self, asked: Asked[None, RenderRequest], unit: Unit) -> Draft:
         wanted = asked.body

@@ -131,7 +131,9 @@ def _publish(
     if len(text) > WHOLE:
         raise TooMuchCopy(f"The files of “{name}” have {len(text):,} bytes; {WHOLE:,} may be.")
     bounds = (KEPT, YOUNG, MOST, NAMES, KNOWN)
-    reply = yield _call("publish", _op(who, name, op), name, base, record, text, *bounds)
+    reply = yield _call(
+        "publish", _op(who, name, op, record, text), name, base, record, text, *bounds
+    )
     if reply[0] == b"full":
         raise TooMuchCopy(
             f"There are {MOST} revisions of “{name}” of the last seven days, or {NAMES} published "
@@ -160,8 +162,10 @@ def _stale(name: str, edition: Edition | None) -> StaleCopy:
     return StaleCopy(name, edition.revision, edition.who, str(edition.at))
 
 
-def _op(who: str, name: str, op: str) -> str:
-    return hashlib.sha256("\0".join((who, name, op)).encode(errors="replace")).hexdigest()
+def _op(who: str, name: str, op: str, *content: bytes) -> str:
+    """The same operation with other content is another one, which has to be the newest itself."""
+    about = "\0".join((who, name, op)).encode(errors="replace")
+    return hashlib.sha256(b"\0".join((about, *content))).hexdigest()
 
 
 def _call(action: str, op: str, *args: Any) -> Call:

@@ -27,9 +27,10 @@ class Library:
         """The editions in force at ``moment`` (ms since 1970; None: now), by name, with their
         files; none that was withdrawn. One small command where nothing is new."""
         serial = yield from editions.serial()
-        if self._newest[0] != serial:
-            self._newest = serial, (yield from self._read(serial))
-        known, shown = self._newest
+        newest = self._newest  # others may put an older or a newer one there meanwhile
+        if newest[0] != serial:
+            newest = self._newest = serial, (yield from self._read(serial))
+        known, shown = newest
         if moment is None or moment >= known:
             return shown
         return (yield from self._read(moment))

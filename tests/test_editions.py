@@ -71,6 +71,8 @@ def test_a_repeated_publication_is_the_same_one(db: Store) -> None:
     publish(db, "Mended.", base=1)
     assert publish(db, op="k") == first, "even when there is a newer one"
     assert db.do(editions.newest("failed")) == 2
+    with pytest.raises(StaleCopy):
+        publish(db, "Other.", op="k")
 
 
 def test_a_call_that_is_sent_twice_changes_nothing(db: Store) -> None:
