@@ -100,6 +100,7 @@ def _whole(found: Overview) -> Iterator[Metric]:
     yield _gauge("notices", "Users still to be told of something", {"": found.notices})
     yield _gauge("notices_due", "Users whose email is due", {"": found.due})
     yield _gauge("dead_letters", "Dead letters, replayed ones too", {"": found.dead})
+    yield _gauge("unsent", "Emails that may be sent again", {"": found.unsent})
     opened = {one.name: int(one.state.value != "closed") for one in found.breakers}
     yield _gauge("breaker_open", "Whether a service's circuit is open", opened, "service")
     sounding = {one.key: 1 for one in found.alerts}

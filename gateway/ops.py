@@ -25,10 +25,14 @@ from gateway.oversight import (
     OverviewView,
     Replayed,
     ReplayRequest,
+    SentAgain,
     TypeLoad,
+    UnsentEmails,
+    UnsentQuery,
+    UnsentView,
     plain,
 )
-from ringback import audit, dead_letters, overview
+from ringback import audit, dead_letters, overview, unsent
 from ringback.breaker import Breaker
 from ringback.client import ring
 from ringback.connection import AsyncStore
@@ -36,6 +40,7 @@ from ringback.dead_letters import DeadLetter, Filter
 from ringback.doorbell import Doorbells
 from ringback.errors import RingbackError, StoreUnavailable
 from ringback.instant import Instant
+from ringback.job import Job
 from ringback.keys import partitions
 from ringback.overview import Overview
 
@@ -69,6 +74,15 @@ class Ops:
                 method="POST", path=f"{ROOT}/dead-letters/replay", handler=self.replay,
                 body=ReplayRequest, answer=Replayed,
                 summary="Do dead letters again, as new jobs linked to them",
+            ),
+            one(
+                method="GET", path=f"{ROOT}/unsent", handler=self.unsent, query=UnsentQuery,
+                answer=UnsentEmails,
+                summary="Emails that failed by no fault of their users, latest first",
+            ),
+            one(
+                method="POST", path=f"{ROOT}/unsent/send", handler=self.send_again,
+                body=ReplayRequest, answer=SentAgain, summary="Send such emails again",
             ),
             one(
                 method="GET", path=f"{ROOT}/audit", handler=self.audit, query=AuditQuery,
@@ -117,6 +131,26 @@ class Ops:
             spawn(asyncio.to_thread(ring, self._doorbells, again.job))
         return again.job.id
 
+    async def unsent(self, asked: Asked[UnsentQuery, None]) -> web.Response:
+        """Reads the ids of all such emails, and as many of the jobs as it takes."""
+        query = asked.query
+        found = await self._db.do(unsent.search(partitions(), query.limit, query.user))
+        return reply(UnsentEmails(emails=[_unsent(job) for job in found]))
+
+    async def send_again(self, asked: Asked[None, ReplayRequest]) -> web.Response:
+        """Each by itself: one that is refused keeps none of the others back."""
+        ids, reason = list(dict.fromkeys(asked.body.ids)), asked.body.reason
+        await self._db.do(audit.record(asked.user, "send again the emails of", reason, ids))
+        done, refused = [], {}
+        for job_id in ids:
+            try:
+                done.append((await self._db.do(unsent.send_again(job_id))).id)
+            except StoreUnavailable:
+                raise
+            except RingbackError as error:
+                refused[job_id] = str(error)
+        return reply(SentAgain(sent=done, refused=refused))
+
     async def audit(self, asked: Asked[AuditQuery, None]) -> web.Response:
         """A page of the trail."""
         query = asked.query
@@ -141,7 +175,7 @@ def _view(found: Overview) -> OverviewView:
             AlertView(**plain(one, since=str(one.since), last=str(one.last)))
             for one in found.alerts
         ],
-        notices=found.notices, notices_due=found.due, dead_letters=found.dead,
+        notices=found.notices, notices_due=found.due, dead_letters=found.dead, unsent=found.unsent,
         connections=found.present.connections, connected_users=found.present.users,
         whole=found.whole, at=str(Instant(found.now)),
     )  # fmt: skip
@@ -173,6 +207,15 @@ def _breaker(one: Breaker) -> BreakerView:
     return BreakerView(
         **plain(one, state=one.state.value, since=told(one.since), until=told(one.until))
     )
+
+
+def _unsent(job: Job) -> UnsentView:
+    assert job.notice is not None
+    return UnsentView(
+        id=job.id, type=job.spec.type, title=job.spec.title, user=job.spec.owner.id,
+        at=None if job.notice.at is None else str(job.notice.at), reason=job.notice.reason,
+        answer=job.notice.answer,
+    )  # fmt: skip
 
 
 def _letters(found: Sequence[DeadLetter]) -> list[DeadLetterView]:

@@ -158,6 +158,7 @@ class OverviewView(Answer):
     notices: int
     notices_due: int
     dead_letters: int
+    unsent: int = Field(description="emails that failed by no fault of their users")
     connections: int
     connected_users: int = Field(description="a user of two nodes counts twice")
     whole: bool
@@ -192,6 +193,39 @@ class DeadLetters(Answer):
     """Latest first."""
 
     dead_letters: list[DeadLetterView]
+
+
+class UnsentQuery(Query):
+    """Which emails that weren't sent, latest first."""
+
+    user: UserId | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class UnsentView(Answer):
+    """An email that failed by no fault of its user. ``reason`` is what the user reads, ``answer``
+    what the mail server said."""
+
+    id: KnownJobId
+    type: str
+    title: str
+    user: str
+    at: Moment | None
+    reason: str
+    answer: str
+
+
+class UnsentEmails(Answer):
+    """Latest first."""
+
+    emails: list[UnsentView]
+
+
+class SentAgain(Answer):
+    """The jobs whose email is on its way again, and why the others' aren't."""
+
+    sent: list[str]
+    refused: dict[str, str]
 
 
 class ReplayRequest(Request):

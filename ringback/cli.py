@@ -148,7 +148,10 @@ def show_audit(limit: Annotated[int, typer.Option(min=1, max=audit.KEPT)] = 50) 
 @app.command("doctor")
 def doctor_() -> None:
     """Look whether what Ringback needs is there; exit status 1 where something is wrong."""
-    findings = asyncio.run(doctor.examine(load_settings(), [doctor.store, doctor.troubles]))
+    from tasks.smtp_check import mail_server
+
+    checks = [doctor.store, mail_server, doctor.troubles]
+    findings = asyncio.run(doctor.examine(load_settings(), checks))
     doctor.show(findings, console)
     if any(finding.sign == "wrong" for finding in findings):
         raise typer.Exit(1)

@@ -57,7 +57,7 @@ def search(
         there = yield plain(
             "ZRANGE", key(partition, "dead"), wanted.since, "+inf", "BYSCORE", "WITHSCORES"
         )
-        found += [(int(at), job_id.decode()) for job_id, at in _scored(there)]
+        found += [(int(at), job_id.decode()) for job_id, at in scored(there)]
     letters: list[DeadLetter] = []
     for _, job_id in sorted(found, reverse=True):
         letter = yield from _letter(job_id, wanted)
@@ -88,6 +88,6 @@ def _letter(job_id: str, wanted: Filter) -> Generator[Call, Any, DeadLetter | No
     return None if replayed_as and not wanted.replayed else DeadLetter(job, replayed_as)
 
 
-def _scored(reply: Sequence[Any]) -> Iterator[tuple[bytes, float]]:
+def scored(reply: Sequence[Any]) -> Iterator[tuple[bytes, float]]:
     for member, score in reply:
         yield bytes(member), float(score)

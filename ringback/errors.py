@@ -143,6 +143,17 @@ class NotRetryable(RingbackError):
         self.job_id = job_id
 
 
+class NotSendable(RingbackError):
+    """The email about a job isn't one that operators may send again."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(
+            f"The email about job {job_id} can't be sent again: it {state}. Only one that failed "
+            "by no fault of its user can."
+        )
+        self.job_id = job_id
+
+
 class PartOfPipeline(RingbackError):
     """The job is a step of a pipeline, and only that can be cancelled or retried."""
 

@@ -61,6 +61,7 @@ class Overview:
     notices: int = 0  #: users with open notices
     due: int = 0  #: of these, whose email is due now
     dead: int = 0  #: dead letters, replayed ones too
+    unsent: int = 0  #: emails that failed by no fault of their users
     present: Totals = NOBODY
     whole: bool = True
     now: int = 0
@@ -162,7 +163,7 @@ def _emails(found: Overview) -> list[Impact]:
 def _call(partition: str) -> Call:
     keys = (
         key(partition, "queued"), due_key(partition, "lease"), due_key(partition, "retry"),
-        due_key(partition, "notice"), key(partition, "dead"),
+        due_key(partition, "notice"), key(partition, "dead"), key(partition, "unsent"),
     )  # fmt: skip
     prefixes = (
         key(partition, "job", ""), key(partition, "outbox", ""), key(partition, "ended", ""),
@@ -171,10 +172,11 @@ def _call(partition: str) -> Call:
 
 
 def _take(found: Overview, reply: Sequence[Any]) -> None:
-    notices, due, dead, whole, *rows = reply
+    notices, due, dead, unsent, whole, *rows = reply
     found.notices += notices
     found.due += due
     found.dead += dead
+    found.unsent += unsent
     found.whole = found.whole and bool(whole)
     for kind, name, jobs, users, oldest in zip(*[iter(rows)] * 5, strict=True):
         loads: Loads = getattr(found, kind.decode())

@@ -85,6 +85,8 @@ def history(job: Job, entries: Sequence[dict[str, Any]], console: Console) -> No
     told = explain(job, entries)
     for line in told.lines:
         console.print(f"  {line.at}  {line.text}", markup=False)
+    if job.notice is not None and job.notice.answer:
+        console.print(f"  The mail server's last answer: {job.notice.answer}", markup=False)
     if job.notice is None:
         console.print(f"  Email: not decided. {told.summary}")
         return
@@ -115,6 +117,18 @@ def dead_letters(letters: Sequence[DeadLetter], console: Console) -> None:
         if letter.replayed_as:
             grid.add_row(f"  → {letter.replayed_as}")
     console.print(grid if letters else "No dead letters.")
+
+
+def unsent(jobs: Sequence[Job], console: Console) -> None:
+    """Emails that failed by no fault of their users: the job, and what the mail server said."""
+    for job in jobs:
+        assert job.notice is not None
+        at = str(job.notice.at)[:19].replace("T", " ")
+        whom = job.spec.owner.email or job.spec.owner.id
+        console.print(f"{job.id}  {at}  {job.spec.type}  {whom}", markup=False)
+        console.print(f"  {job.notice.answer or job.notice.reason}", markup=False)
+    if not jobs:
+        console.print("No emails to be sent again.")
 
 
 def attempts(job: Job, entries: Iterable[dict[str, Any]], console: Console) -> None:

@@ -15,7 +15,7 @@ def key_of(trouble: Trouble) -> str:
 
 
 def told(outcome: Outcome, server: Server, sender: str) -> str:
-    """The alert's words for an outcome with trouble; ``sender``: the address that we write from."""
+    """An alert's words; ``sender``: the address that we write from."""
     where, said = f"The mail server {server.host}:{server.port}", f"({outcome.answer})"
     domain = sender.rpartition("@")[2]
     match outcome.trouble:
@@ -41,6 +41,11 @@ def told(outcome: Outcome, server: Server, sender: str) -> str:
             return (
                 f"{where} turns us away {said}, so no email is sent. Ask whoever runs it why, or "
                 "set RINGBACK_SMTP_URL to another."
+            )
+        case None:
+            return (
+                f"{where} can't be reached {said}. Start it, or correct host and port in "
+                "RINGBACK_SMTP_URL."
             )
     return (
         f"{where} refuses emails from {sender} {said}. See whether it may send for {domain}, and "

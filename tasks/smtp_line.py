@@ -73,6 +73,11 @@ class Server:
             password=unquote(parts.password or ""),
         )  # fmt: skip
 
+    @property
+    def near(self) -> bool:
+        """Whether it is on this machine."""
+        return self.host in LOOPBACK
+
     @cached_property
     def context(self) -> ssl.SSLContext:
         """Certificates are always verified, by the system's authorities."""

@@ -14,9 +14,10 @@ import pytest
 
 from letters.letter import Letters, Sender
 from letters.shelf import Shelf
-from ringback import alert, breaker, outbox, store, suppression
+from ringback import alert, breaker, outbox, store, suppression, unsent
+from ringback.errors import NotSendable
 from ringback.job import Job, Notice, Result, Spec
-from ringback.keys import key, partition_of
+from ringback.keys import key, partition_of, partitions
 from ringback.limits import Limit
 from ringback.testing import FakeStore
 from ringback.unsubscribe import Links
@@ -444,6 +445,45 @@ def test_a_turn_that_was_missed_is_booked_anew() -> None:
         for user in ("bob", "cyd"):
             it.mailer.deliver(user)
         assert [it.notice(job).state for job in missed] == ["sent", "waiting"]
+
+
+# -- what operators send again
+
+
+def test_a_refused_email_is_listed_and_sent_again_once_that_is_mended() -> None:
+    with sending(Postman({"RCPT": ["554 5.7.1 no relay", "250 fine"]})) as it:
+        job = it.due()
+        it.mailer.deliver("ann")
+        (listed,) = it.db.do(unsent.search(partitions(), 10))
+        assert listed.id == job
+        assert it.db.do(unsent.search(partitions(), 10, "bob")) == []
+        it.db.do(unsent.send_again(job))
+        assert it.alerts() == []
+        with pytest.raises(NotSendable, match="it is waiting"):
+            it.db.do(unsent.send_again(job))
+        it.mailer.deliver("ann")
+        assert it.notice(job).state == "sent"
+        assert it.db.do(unsent.search(partitions(), 10)) == []
+        assert len(it.postman.received) == 1
+
+
+def test_an_email_that_was_put_off_for_a_day_can_be_sent_again() -> None:
+    with sending(Postman({"RCPT": ["451 4.3.0 later"] * 40 + ["250 fine"]})) as it:
+        job = it.due()
+        while it.notice(job).open:
+            it.mailer.deliver("ann")
+            it.db.clock.advance(3_600)
+        assert it.notice(job).reason == f"{LATER.reason} We tried for 24 hours."
+        assert [one.id for one in it.db.do(unsent.search(partitions(), 10))] == [job]
+
+
+@pytest.mark.parametrize("answer", ["550 5.1.1 nobody", "552 5.3.4 too big"])
+def test_what_is_no_fault_of_ours_is_never_sent_again(answer: str) -> None:
+    with sending(Postman({"RCPT": answer})) as it:
+        job = it.due()
+        it.mailer.deliver("ann")
+        with pytest.raises(NotSendable, match="it is failed"):
+            it.db.do(unsent.send_again(job))
 
 
 # -- the breaker

@@ -63,6 +63,8 @@ ENDPOINTS: dict[str, dict[str, int]] = {
     "GET /api/v1/ops/overview": OPERATOR,
     "GET /api/v1/ops/dead-letters": OPERATOR,
     "POST /api/v1/ops/dead-letters/replay": OPERATOR,
+    "GET /api/v1/ops/unsent": OPERATOR,
+    "POST /api/v1/ops/unsent/send": OPERATOR,
     "GET /api/v1/ops/audit": OPERATOR,
     "POST /api/v1/ops/revocations": OPERATOR,
     "POST /api/v1/bounces": {**OPERATOR, "app": 200},
@@ -181,6 +183,16 @@ def dead(db: Store, user: str = "ann") -> str:
     return db.do(store.update(job, lambda job: job.failed(BROKE))).id
 
 
+def unsent_email(db: Store, user: str = "ann") -> str:
+    """A job whose email failed by no fault of its user."""
+    job = db.do(store.update(claimed(db, user), lambda job: job.ended(DONE)))
+    refused = "The mail server refused the email."
+    told = db.do(
+        store.update(job, lambda job: job.email_failed(refused, "RCPT: 554 no relay", dead=True))
+    )
+    return told.id
+
+
 def token(node: Node, who: str) -> str | None:
     return node.token(who, *PEOPLE[who]) if PEOPLE[who] else None
 
@@ -212,6 +224,8 @@ async def test_each_may_what_the_table_says(node: Node, db: Store, who: str) -> 
         body = BODIES.get(what)
         if what == "POST /api/v1/ops/dead-letters/replay":
             body = {"ids": [dead(db)], "reason": "fixed"}
+        if what == "POST /api/v1/ops/unsent/send":
+            body = {"ids": [unsent_email(db)], "reason": "fixed"}
         if what == "GET /api/v1/events":
             status, answer = await node.opens(named, token(node, who))
         elif what == "POST /api/v1/files":
@@ -364,6 +378,7 @@ async def test_a_deed_without_a_reason_to_read_is_refused(
         (sue, f"support/jobs/{job}/cancel", {}),
         (sue, f"support/jobs/{job}/retry", {}),
         (otto, "ops/dead-letters/replay", {"ids": [job]}),
+        (otto, "ops/unsent/send", {"ids": [job]}),
         (otto, "ops/revocations", {"jti": "a token's"}),
     ):
         asked = await node.ask("POST", f"/api/v1/{path}", token, {**body, "reason": reason})

@@ -1,7 +1,7 @@
 -- What one partition has, by kind and name. KEYS: queued jobs, leases, retries, notices, dead
--- letters; ARGV: how many of each are looked at, prefixes of jobs, of outboxes and of ended jobs by
+-- letters, emails that may be sent again; ARGV: how many of each are looked at, prefixes of jobs, of outboxes and of ended jobs by
 -- their state.
--- Answers {users with notices, of these due, dead letters, 1 if all was looked at,
+-- Answers {users with notices, of these due, dead letters, unsent emails, 1 if all was looked at,
 -- then per row: kind, name, jobs, users, oldest moment}
 local limit, job_prefix, outbox_prefix, ended_prefix = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
@@ -50,7 +50,7 @@ for _, user in ipairs(users) do
 end
 
 local due, dead = redis.call('ZCOUNT', KEYS[4], '-inf', now), redis.call('ZCARD', KEYS[5])
-local answer = {open, due, dead, whole}
+local answer = {open, due, dead, redis.call('ZCARD', KEYS[6]), whole}
 for _, row in ipairs(order) do
   local at = #answer
   answer[at + 1], answer[at + 2], answer[at + 3] = row.kind, row.name, row.jobs

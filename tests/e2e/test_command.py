@@ -69,6 +69,20 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(rig: Rig) -> None:
     )
 
 
+def test_the_doctor_looks_whether_the_mail_server_lets_us_in(rig: Rig) -> None:
+    told = rig.cli("doctor").stdout
+    assert re.search(
+        r"ok +mail server +127\.0\.0\.1:\d+ lets us in, and emails go there in clear", told
+    )
+    ill = rig.cli("doctor", SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
+    assert ill.returncode == 1
+    assert re.search(r"wrong +mail server +.* can't be reached \(connect: .*Start it", ill.stdout)
+    strict = rig.cli("doctor", SMTP_TLS="require")
+    assert re.search(
+        r"wrong +mail server +.* gives us no TLS .*RINGBACK_SMTP_TLS=offered", strict.stdout
+    )
+
+
 def test_the_doctor_says_that_the_store_doesnt_answer(rig: Rig) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     ill = rig.cli("doctor", STORE_URL=nowhere)

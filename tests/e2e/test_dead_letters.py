@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback import store
 from ringback.client import Client
 from ringback.job import FORCED, Job, Owner, State
 from tests.e2e.look import ended, job_of, make_due, reached, story
@@ -50,6 +51,30 @@ def test_a_job_out_of_attempts_is_listed_and_shown_with_each_attempt(rig: Rig) -
     assert shown.count("A fault in our program stopped the job") >= 2
     assert "attempt 1" in shown
     assert "attempt 2" in shown
+
+
+def test_emails_that_werent_sent_are_listed_and_sent_again(rig: Rig) -> None:
+    with Client(rig.settings) as client:
+        owner = Owner(id="unsent", email="unsent@example.com")
+        job_id = client.submit("test.count", owner=owner, params={"to": 1}).id
+    ended(rig, job_id)
+    job = rig.do(store.update(job_id, _blocked))
+    listed = rig.cli("dead-letters", "list", "--emails", "--user", "unsent").stdout
+    assert re.search(rf"{job.id} .*test\.count  unsent@example\.com", listed)
+    assert "RCPT: 554 5.7.1 no relay" in listed
+    wrong = rig.cli("dead-letters", "list", "--emails", "--code", "internal")
+    assert (wrong.returncode, "--code" in wrong.stderr) == (2, True)
+    counted = rig.cli("dead-letters", "replay", "--emails", "--user", "unsent", "--dry-run").stdout
+    assert counted == "1 email can be sent again.\n"
+    done = rig.cli("dead-letters", "replay", "--emails", "--yes", "--reason", "mended", job.id)
+    assert "1 on the way again." in done.stdout
+    assert story(rig, job.id)[-1] == "email waiting: Being sent again by our operators."
+    left = rig.cli("dead-letters", "list", "--emails", "--user", "unsent").stdout
+    assert left == "No emails to be sent again.\n"
+
+
+def _blocked(job: Job) -> Job:
+    return job.email_failed("The mail server refused it.", "RCPT: 554 5.7.1 no relay", dead=True)
 
 
 def test_what_the_users_could_mend_is_no_dead_letter(rig: Rig) -> None:

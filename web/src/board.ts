@@ -63,6 +63,19 @@ interface Letter {
   readonly replayable: boolean;
 }
 
+interface Unsent {
+  readonly id: string;
+  readonly title: string;
+  readonly user: string;
+  readonly at: string | null;
+  readonly reason: string;
+  readonly answer: string;
+}
+
+interface SentAgain {
+  readonly refused: Readonly<Record<string, string>>;
+}
+
 interface Replayed {
   readonly replayed: Readonly<Record<string, string>>;
   readonly refused: Readonly<Record<string, string>>;
@@ -99,6 +112,7 @@ export class Board implements Content {
   readonly #reason = new Reason();
   readonly #letters: Fill<readonly Letter[]>;
   readonly #stopped = new Stopped((path, init) => this.#look(path, init), this.#reason);
+  readonly #unsent: Fill<readonly Unsent[]>;
   readonly #note = h("p", { class: "field-error", role: "alert", hidden: true });
   readonly #trail = new Fill<readonly Entry[]>(h("div"), trailNodes);
   readonly element: HTMLElement;
@@ -112,6 +126,9 @@ export class Board implements Content {
     this.#letters = new Fill(h("ul", { class: "letters", "data-testid": "ops-letters" }), (letters) =>
       letters.length ? letters.map((letter) => this.#letterNode(letter)) : [h("li", { class: "quiet" }, "None.")],
     );
+    this.#unsent = new Fill(h("ul", { class: "letters", "data-testid": "ops-unsent" }), (emails) =>
+      emails.length ? emails.map((email) => this.#unsentNode(email)) : [h("li", { class: "quiet" }, "None.")],
+    );
     this.element = h(
       "div",
       { class: "activity board" },
@@ -120,6 +137,7 @@ export class Board implements Content {
       section("Now", this.#alerts.element, this.#calm, this.#impacts.element, this.#facts),
       section("Queues", this.#queues.element),
       section("Dead letters", this.#reason.element, this.#note, this.#letters.element),
+      section("Emails not sent", this.#unsent.element),
       section("Addresses that get no emails", ...this.#stopped.nodes),
       section("Circuit breakers", this.#breakers.element),
       section("Audit trail", this.#trail.element),
@@ -148,6 +166,8 @@ export class Board implements Content {
     const letters = await this.#look<{ dead_letters: readonly Letter[] }>("/dead-letters?limit=20");
     if (letters.ok) this.#letters.show(letters.value.dead_letters);
     await this.#stopped.refresh();
+    const unsent = await this.#look<{ emails: readonly Unsent[] }>("/unsent?limit=20");
+    if (unsent.ok) this.#unsent.show(unsent.value.emails);
     const trail = await this.#look<{ entries: readonly Entry[] }>("/audit?limit=20");
     if (trail.ok) this.#trail.show(trail.value.entries);
   }
@@ -169,7 +189,7 @@ export class Board implements Content {
 
   #letterNode(letter: Letter): HTMLElement {
     const replay = button("Replay", "plain small", "ops-replay", (it) => {
-      void whileBusy(it, "Starting…", () => this.#replay(letter.id));
+      void whileBusy(it, "Starting…", () => this.#deed<Replayed>("/dead-letters/replay", letter.id));
     });
     return h(
       "li",
@@ -181,11 +201,25 @@ export class Board implements Content {
     );
   }
 
-  async #replay(id: string): Promise<void> {
+  #unsentNode(email: Unsent): HTMLElement {
+    const again = button("Send again", "plain small", "ops-send-again", (it) => {
+      void whileBusy(it, "Sending…", () => this.#deed<SentAgain>("/unsent/send", email.id));
+    });
+    return h(
+      "li",
+      { class: "letter", "data-unsent": email.id },
+      h("p", { class: "strong" }, email.title),
+      h("p", {}, email.answer || email.reason),
+      h("p", { class: "quiet" }, `${email.at ? exactly(email.at) : ""} · ${email.user} · ${email.id}`),
+      again,
+    );
+  }
+
+  async #deed<T extends SentAgain>(path: string, id: string): Promise<void> {
     const missing = this.#reason.missing();
     if (missing) return say(this.#note, problemText(missing));
     const body = JSON.stringify({ ids: [id], reason: this.#reason.text });
-    const answer = await this.#look<Replayed>("/dead-letters/replay", { method: "POST", body });
+    const answer = await this.#look<T>(path, { method: "POST", body });
     say(this.#note, answer.ok ? (answer.value.refused[id] ?? "") : problemText(answer.problem));
     await this.#refresh();
   }

@@ -1,0 +1,35 @@
+"""The mail server's part of ``ringback doctor``: connects, switches to TLS and signs in as a mailer
+would, and sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import parseaddr
+
+from ringback.doctor import Finding
+from ringback.settings import Settings
+from tasks import mail_alerts
+from tasks.smtp_line import ERRORS, Pace, Server, Talk, Withheld, cut, dial
+
+ABOUT = "mail server"
+
+
+async def mail_server(settings: Settings) -> list[Finding]:
+    """Whether it lets us in, and if not, what to do."""
+    if settings.smtp_url is None:
+        told = "RINGBACK_SMTP_URL isn't set, so no mailer can run: smtp://user:password@host:587"
+        return [Finding("wrong", ABOUT, told)]
+    server, talk, pace = Server.at(settings.smtp_url, settings.smtp_tls), Talk(), Pace()
+    try:
+        async with asyncio.timeout(pace.opening):
+            client = await dial(server, pace, talk)
+    except (*ERRORS, Withheld) as error:
+        author = parseaddr(settings.email_from)[1]
+        told = mail_alerts.told(talk.outcome_of(error), server, author)
+        return [Finding("wrong", ABOUT, told)]
+    secure = client.get_transport_info("sslcontext") is not None
+    cut(client)
+    if secure:
+        return [Finding("ok", ABOUT, f"{server.host}:{server.port} lets us in, by TLS.")]
+    told = f"{server.host}:{server.port} lets us in, and emails go there in clear."
+    return [Finding("ok" if server.near else "risk", ABOUT, told)]
