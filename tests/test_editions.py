@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ringback.errors import RevisionNotFound, StaleCopy, TooMuchCopy
 from ringback.keys import Call
 from ringback.library import Library
 from tests.eye import ask, now
+from tests.rig import Valkey
 
 COPY = {"subject.txt": "It failed", "body.md": "Sorry."}
 DAY = 86_400_000
@@ -207,3 +210,31 @@ def test_a_new_revision_settles_the_alert_of_the_old_one(db: Store) -> None:
     db.do(alert.sound(editions.alert_key("partial"), "It failed."))
     publish(db, "Mended.", base=1)
     assert [it.key for it in db.do(alert.open_ones())] == ["copy partial"]
+
+
+def test_of_two_who_publish_at_the_same_time_one_is_told_of_the_other(real: Store) -> None:
+    def at_once(number: int) -> str:
+        try:
+            publish(real, f"{number}.", op=str(number))
+        except StaleCopy:
+            return "stale"
+        return "published"
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(at_once, range(8)))
+    assert sorted(done) == ["published", *["stale"] * 7]
+    assert len(real.do(editions.history("failed"))) == 1
+
+
+def test_what_was_published_outlives_a_store_that_is_killed(tmp_path: Path) -> None:
+    server = Valkey(tmp_path)
+    first = Store(server.url)
+    made = publish(first)
+    server.kill()
+    first.close()
+    server.start()
+    again = Store(server.url)
+    assert again.do(editions.revision("failed", 1)) == made
+    assert bodies(again.do(Library().at())) == {"failed": "Sorry."}
+    again.close()
+    server.kill()
