@@ -28,10 +28,10 @@ def kinds(look: Look) -> Iterator[Spot]:
     for kind in KINDS:
         if kind not in there:
             text = f"fixtures/{kind}.json is missing: {_FOR[kind]}"
-            yield Spot("message.toml", 1, text, "error" if kind == TYPICAL else "warning")
+            yield Spot(f"fixtures/{kind}.json", 1, text, "error" if kind == TYPICAL else "warning")
     if len(there) > MOST_FIXTURES:
         text = f"{len(there)} fixtures; only the first {MOST_FIXTURES} are looked at"
-        yield Spot("message.toml", 1, text)
+        yield Spot(f"fixtures/{there[-1]}.json", 1, text)
 
 
 def jobs(look: Look) -> Iterator[Spot]:

@@ -187,7 +187,7 @@ def html(look: Look) -> Iterator[Spot]:
     """Whether there is HTML, or a picture, in the Markdown: readers would see it as it stands."""
     for file in look.trees:
         for number_, line in look.words(file):
-            for tag in _HTML.findall(line):
+            for tag in _HTML.findall(line)[:1]:
                 text = f"{tag} would be shown as it stands; write Markdown, as in **bold**"
                 yield Spot(file, number_, text)
 
@@ -241,7 +241,7 @@ def translated(look: Look) -> Iterator[Spot]:
 def _untranslated(look: Look, language: Language) -> Iterator[Spot]:
     missing = [
         (file, line)
-        for file in WRITTEN
+        for file in sorted(WRITTEN, key=look.inherits)
         if look.unit.file_for(file, language.tag) == file
         for line in language.missing(look.unit.text(file))
     ]

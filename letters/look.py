@@ -14,6 +14,7 @@ from letters.fixture import TYPICAL, fixtures_of, sample_of
 from letters.language import SOURCE, Language
 from letters.page import Page
 from letters.render import Parts
+from letters.shelf import LAYOUT
 from letters.unit import Overrun, TemplateError, Unit
 from letters.writer import Draft, Writer
 
@@ -99,7 +100,8 @@ class Look:
         below = [built_in[name] for name in (self.unit.name, self.unit.about) if name in built_in]
         text = self.unit.files.get(file)
         mine = self.unit.origin != "built-in"
-        return mine and (text is None or any(unit.files.get(file) == text for unit in below))
+        same = text is not None and any(unit.files.get(file) == text for unit in below)
+        return mine and (same or file.startswith(f"{LAYOUT}/"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import uuid
+from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from letters import cli as cli_templates
 from ringback import (
     audit,
     cli_bounces,
@@ -42,6 +44,7 @@ app.command("bounces")(cli_bounces.bounces)
 app.add_typer(cli_dead_letters.app, name="dead-letters")
 app.add_typer(cli_tokens.app, name="tokens")
 app.add_typer(cli_webhooks.app, name="webhooks")
+app.add_typer(cli_templates.commands(lambda *sent: _post(*sent)), name="templates")
 
 
 class Role(StrEnum):
@@ -162,8 +165,25 @@ def main() -> None:
     try:
         app()
     except RingbackError as error:
-        Console(stderr=True, highlight=False).print(f"[red]{error}[/]")
+        Console(stderr=True, highlight=False).print(f"[red]{escape(str(error))}[/]")
         sys.exit(2)
+
+
+def _post(settings: Settings, letter: EmailMessage) -> str:
+    """Sends a test; what the server said. Raises RingbackError."""
+    from tasks.envelope import Envelope
+    from tasks.smtp import Transport
+    from tasks.smtp_line import Server
+
+    transport = Transport(Server.at(settings.mail_server, settings.smtp_tls))
+    try:
+        envelope = Envelope.of(letter, settings.bounce_address or "")
+        outcome = transport.send(envelope, lambda: None)
+    finally:
+        transport.close()
+    if outcome.kind != "accepted":
+        raise RingbackError(f"The test wasn't sent. {outcome.reason} {outcome.answer}".rstrip())
+    return outcome.answer
 
 
 def _token(settings: Settings, user: str, roles: list[str] | None = None, hours: int = 24) -> str:

@@ -25,11 +25,13 @@ from ringback.errors import SettingsError
 from ringback.job import State
 from ringback.submission import Defaults
 from ringback.values import (
+    LOOPBACK,
     Address,
     Author,
     Days,
     KeysUrl,
     PublicUrl,
+    Recipient,
     Seconds,
     SmtpTls,
     SmtpUrl,
@@ -103,6 +105,9 @@ class Settings(BaseSettings):
         default=False, description="links.check and webhooks may reach private addresses"
     )
     templates: Path | None = None
+    test_recipients: Annotated[tuple[Recipient, ...], NoDecode] = Field(
+        (), description="whom test emails may go to: addresses and @domains"
+    )
     dev: bool = Field(default=False, description="dev sign-in and /inbox; never in production")
 
     @field_validator("allowed_origins", mode="before")
@@ -110,6 +115,13 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("test_recipients", mode="before")
+    @classmethod
+    def _split_recipients(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("allowed_origins")
@@ -186,6 +198,29 @@ class Settings(BaseSettings):
                 "3.2). Make one with: openssl rand -hex 32"
             )
         return secret
+
+    @property
+    def mail_server(self) -> str:
+        """The SMTP server's URL. Raises SettingsError where none is set and ``ringback up`` isn't
+        on with an inbox of its own."""
+        if self.smtp_url:
+            return self.smtp_url
+        noted = self.data_dir / ADDRESSES
+        if self.store_url is None and noted.is_file() and "smtp_url" in self._embedded():
+            return str(self._embedded()["smtp_url"])
+        raise SettingsError(
+            "RINGBACK_SMTP_URL isn't set. Set it to your mail server: smtp://user:password@host:587"
+        )
+
+    def takes_tests(self, address: str) -> bool:
+        """Whether test emails may go to ``address``: to those listed, and to anybody where they
+        only reach the inbox of a developer."""
+        caught = self.smtp_url is None or (
+            self.dev and urlsplit(self.smtp_url).hostname in LOOPBACK
+        )
+        given = address.casefold()
+        listed = {recipient.casefold() for recipient in self.test_recipients}
+        return caught or given in listed or given[given.rfind("@") :] in listed
 
     @property
     def links(self) -> str:

@@ -102,7 +102,10 @@ class Everything:
 
     async def start(self) -> None:
         """Starts all parts and returns when the gateway is ready. Raises SettingsError."""
-        note = {"store_url": self.parts[0].env[PREFIX + "STORE_URL"], "url": self.url}
+        env = self.parts[0].env
+        note = {"store_url": env[PREFIX + "STORE_URL"], "url": self.url}
+        if self.settings.smtp_url is None:  # our inbox: no server that has a password, or sends
+            note["smtp_url"] = env[PREFIX + "SMTP_URL"]
         (self.data_dir / ADDRESSES).write_bytes(orjson.dumps(note))
         for part in self.parts:
             await self._start(part)

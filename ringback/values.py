@@ -108,6 +108,15 @@ def _bare_address(text: str) -> str:
     return text
 
 
+def _recipient(text: str) -> str:
+    if not re.fullmatch(r"[^@\s<>\"]*@[^@\s<>\"]+", text):
+        raise ValueError(
+            "must be addresses or @domains with commas between, such as ann@example.com, "
+            "@example.org"
+        )
+    return text
+
+
 StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
 SmtpUrl = Annotated[str, _one_of("smtp", "smtps"), AfterValidator(_mail_server)]
 PublicUrl = Annotated[str, _one_of("http", "https"), AfterValidator(_bare)]
@@ -115,6 +124,7 @@ KeysUrl = Annotated[str, AfterValidator(_published)]
 Support = Annotated[str, AfterValidator(_helpful)]
 Author = Annotated[str, AfterValidator(_author)]
 Address = Annotated[str, AfterValidator(_bare_address)]
+Recipient = Annotated[str, AfterValidator(_recipient)]
 #: Whether emails may leave without TLS (``smtps://`` has it in any case).
 SmtpTls = Literal["require", "offered", "none"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
