@@ -59,6 +59,7 @@ export class Emails {
   readonly #form = h(
     "form",
     { id: "emails-form", novalidate: true },
+    this.#stopped,
     ...Object.values(this.#parts).map((part) => part.element),
   );
   readonly #buttons = h("div", { class: "form-end" }, this.#save, this.#back);
@@ -71,7 +72,6 @@ export class Emails {
       this.#title,
       button("Close", "plain small", "emails-close", () => this.element.close()),
     ),
-    this.#stopped,
     this.#form,
     h("div", { class: "emails-foot" }, this.#status, this.#fault, this.#buttons),
   );
