@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from letters.prose import inert, plain, said
+from letters.sentences import Sentence
 from ringback.handout import PATH
 
 View = Mapping[str, Any]
@@ -100,6 +101,18 @@ class Words:
     kept_failed: str = ""
     kept_cancelled: str = ""
     kept_unknown: str = ""
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What is said of a number of items: for one, and for several."""
+        ends = (self.succeeded, self.failed, self.skipped, self.halted, self.untried)
+        return tuple(pair for end in ends for pair in ((end.short, end.short), (end.one, end.many)))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is said of what was left behind."""
+        kept = (self.kept_partial, self.kept_failed, self.kept_cancelled, self.kept_unknown)
+        return tuple(filter(None, kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +200,7 @@ def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
         id=said(view["id"]),
         type=said(view.get("type", "")),
         state=state,
-        title=_short(view.get("title") or "Your job"),
+        title=_short(view.get("title") or Sentence.NAMELESS),
         url=inert(url),
         unit=_unit(view),
         counts=counts,
@@ -205,6 +218,34 @@ def facts_of(view: View, words: Mapping[str, Words], public_url: str) -> Facts:
         can_retry=tuple(_section(view, "can").get("retry") or ()),
         retry_of=said(view.get("retry_of") or ""),
         finished_at=_moment(view.get("finished_at")),
+    )
+
+
+def reworded(facts: Facts, word: Callable[[str], str]) -> Facts:
+    """The facts with ``word`` done to each text that the job wrote, and to its ids."""
+    error, action = facts.error, facts.action
+    return replace(
+        facts,
+        id=word(facts.id),
+        title=word(facts.title),
+        problems=tuple(_reworded(problem, word) for problem in facts.problems),
+        error=error
+        and replace(
+            error, message=word(error.message), action=word(error.action), ref=word(error.ref)
+        ),
+        summary=word(facts.summary),
+        action=action and replace(action, label=word(action.label)),
+        links=tuple(replace(link, label=word(link.label)) for link in facts.links),
+        retry_of=word(facts.retry_of),
+    )
+
+
+def _reworded(problem: Problem, word: Callable[[str], str]) -> Problem:
+    return replace(
+        problem,
+        message=word(problem.message),
+        action=word(problem.action),
+        examples=tuple(word(example) for example in problem.examples),
     )
 
 

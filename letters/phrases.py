@@ -7,54 +7,73 @@ each language has its own order and plurals. Texts are inert; blocks are Markdow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from letters.facts import Facts, Failure, Link, Problem, Tally
-from letters.language import Language, listed, number_of
-from letters.prose import inert, plain
-from letters.speech import sentence, short, units
+from letters.language import Language, formats_of, listed, number_of
+from letters.people import Reader, Sender
+from letters.prose import ISOLATE, bare, inert, isolated, plain
+from letters.sentences import Count, Sentence
+from letters.speech import clause, sentence, short, units
 
 HEADLINE = 160
+#: Characters of a subject, of its title, and of the cause in it.
+SUBJECT, TITLE, CAUSE = 140, 60, 70
 _ENDS = {
-    "failed": ("{n} failed", "{n} failed"),
-    "partial": ("{n} partly done", "{n} partly done"),
-    "cancelled": ("{n} cancelled", "{n} cancelled"),
-    "succeeded": ("{n} done", "{n} done"),
+    "failed": Count.FAILED,
+    "partial": Count.PARTIAL,
+    "cancelled": Count.CANCELLED,
+    "succeeded": Count.SUCCEEDED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Whose words: ``language`` of the letter, ``locale`` of its numbers."""
+    """Whose words: ``language`` of the letter, ``locale`` of its reader."""
 
     language: Language
     locale: str
 
-    def say(self, message: str, **values: str) -> str:
+    def say(self, message: Sentence, **values: str) -> str:
         """A sentence of ours with inert ``values``."""
         return _filled(self.language.say(message), values)
 
-    def count(self, one: str, many: str, number: int, **values: str) -> str:
+    def link(self, label: str, url: str) -> str:
+        """Where a label leads, in plain text."""
+        pattern = Sentence.QUOTED_LINK if ":" in label else Sentence.LINK
+        return plain(self.say(pattern, label=label, url=url))
+
+    def repeat(self, words: str) -> str:
+        """Words of a job type, from words.toml."""
+        return inert(self.language.say(words))
+
+    def count(self, message: Count, number: int, **values: str) -> str:
         """A sentence of ours about ``number`` things."""
+        return self.counted(*message.value, number, **values)
+
+    def counted(self, one: str, many: str, number: int, **values: str) -> str:
+        """The words of a job type for ``number`` items."""
         form = self.language.count(one, many, number)
-        return _filled(form, {"n": inert(number_of(number, self.locale)), **values})
+        shown = number_of(number, formats_of(self.language.tag, self.locale))
+        return _filled(form, {"n": inert(shown), **values})
 
     def join(self, phrases: Sequence[str]) -> str:
         """ "a, b and c"."""
         return inert(listed(phrases, self.language.tag))
 
-    def row(self, phrases: Sequence[str]) -> str:
+    def row(self, phrases: Sequence[str], between: Sentence = Sentence.COMMA) -> str:
         """ "a, b, c": for headlines."""
-        return inert(self.language.say(", ")).join(phrases)
+        return self.say(between).join(phrases)
 
 
 def _filled(sentence_: str, values: dict[str, str]) -> str:
-    """The values in their places. What isn't one of them stays: words.toml is people's."""
-    for name, value in values.items():
-        sentence_ = sentence_.replace(f"{{{name}}}", value)
-    return inert(sentence_)
+    """The values in their places, in one go: a value may look like a place. What isn't one of
+    them stays: words.toml is people's."""
+    filled = re.sub(r"\{(\w+)\}", lambda at: values.get(at[1], at[0]), sentence_)
+    return inert(filled)
 
 
 class JobWords:
@@ -139,8 +158,11 @@ class JobWords:
 
     @property
     def subject(self) -> str:
-        """The headline with the object cut to 60 characters, so that a phone shows the number."""
-        return self._headline(60)
+        """The headline with a long title cut, so that a phone shows the number; where there is
+        none, with the cause."""
+        told = self._subject(TITLE)
+        over = len(plain(told)) - SUBJECT
+        return self._subject(max(TITLE - over, TITLE // 3)) if over > 0 else told
 
     @property
     def tally(self) -> str:
@@ -157,7 +179,7 @@ class JobWords:
     @property
     def kept(self) -> str:
         """What the end left behind; "" where that isn't known."""
-        return self._speaker.say(self._facts.kept)
+        return self._speaker.repeat(self._facts.kept)
 
     @property
     def todo(self) -> str:
@@ -200,7 +222,7 @@ class JobWords:
         """The first two kinds of what failed, and how many more there are."""
         more = self._facts.failures[2:]
         told = self._bullets(self._facts.failures[:2])
-        return told + self._speaker.say("The job's page lists every problem.") if more else told
+        return told + self._speaker.say(Sentence.EVERY_PROBLEM) if more else told
 
     @property
     def problem_line(self) -> str:
@@ -222,11 +244,7 @@ class JobWords:
         more = self._facts.more_problems
         if not more:
             return ""
-        return self._speaker.count(
-            "{n} more kind of problem is listed on the job's page:",
-            "{n} more kinds of problems are listed on the job's page:",
-            more,
-        ) + f" [{self.url}]({self.url})"  # fmt: skip
+        return f"{self._speaker.count(Count.MORE_PROBLEMS, more)} [{self.url}]({self.url})"
 
     @property
     def links(self) -> str:
@@ -235,69 +253,100 @@ class JobWords:
         return "".join(f"- [{at.label}]({at.url})\n" for at in facts.links if at != facts.action)
 
     def _headline(self, longest: int) -> str:
-        title = short(self.title, longest)
-        only_failed = len(self._facts.tally) == 1 and self.failed
+        title, tally, account = short(self.title, longest), self.tally, self.account
+        say = self._speaker.say
         match self.state:
-            case "failed" if only_failed:
-                pattern = "{title} failed: {account}"
+            case "failed" if len(self._facts.tally) == 1 and self.failed:
+                return say(Sentence.FAILED_BECAUSE, title=title, cause=account)
+            case "failed" if tally:
+                return say(Sentence.FAILED_BECAUSE, title=title, cause=tally)
             case "failed":
-                pattern = "{title} failed"
+                return say(Sentence.FAILED, title=title)
+            case "cancelled" if tally:
+                return say(Sentence.CANCELLED_AFTER, title=title, tally=tally)
             case "cancelled":
-                pattern = "{title} cancelled: {tally}" if self.tally else "{title} cancelled"
-            case _ if self.tally:
-                pattern = "{title}: {tally}"
+                return say(Sentence.CANCELLED, title=title)
+            case _ if tally:
+                return say(Sentence.ENDED, title=title, tally=tally)
             case "succeeded":
-                pattern = "{title}: done"
+                return say(Sentence.DONE, title=title)
             case _:
-                pattern = "{title}: partly done"
-        return self._speaker.say(pattern, title=title, account=self.account, tally=self.tally)
+                return say(Sentence.PARTLY_DONE, title=title)
+
+    def _subject(self, longest: int) -> str:
+        error = self._facts.error
+        if self.state != "failed" or not error or not error.message or self._facts.tally:
+            return self._headline(longest)
+        title, cause = short(self.title, longest), short(clause(error.message), CAUSE)
+        return self._speaker.say(Sentence.FAILED_BECAUSE, title=title, cause=cause)
 
     def _counted(self, end: Tally, headline: str = "") -> str:
         one, many = (headline, headline) if headline else (end.wording.one, end.wording.many)
         unit = units(end.number, self._facts.unit)
-        return self._speaker.count(one, many, end.number, unit=unit)
+        return self._speaker.counted(one, many, end.number, unit=unit)
 
     def _bullets(self, kinds: Sequence[Problem]) -> str:
         return "".join(self._bullet(kind) for kind in kinds)
 
     def _bullet(self, kind: Problem) -> str:
-        told = f"- **{sentence(kind.message)}** {sentence(kind.action)}".rstrip()
+        message, action = sentence(kind.message), sentence(kind.action)
+        told = f"**{message}** {action}".rstrip()
+        if action and message.startswith(ISOLATE):
+            told = isolated(f"**{bare(message)}** {bare(action)}")
+        told = f"- {told}"
         if not kind.examples:
             return told + "\n"
-        shown = inert("; ").join(kind.examples)
+        shown = self._speaker.row(kind.examples, Sentence.SEMICOLON)
         if kind.count > len(kind.examples):
-            shown = self._speaker.say("For example: {examples}", examples=shown)
+            shown = self._speaker.say(Sentence.EXAMPLES, examples=shown)
         return f"{told}\\\n  *{shown}*\n"
 
-    def _default_action(self) -> str:
+    def _default_action(self) -> Sentence:
         match self.state:
             case "succeeded":
-                return "See the result"
+                return Sentence.SEE_RESULT
             case "partial":
-                return "See what failed"
+                return Sentence.SEE_FAILED
             case "cancelled":
-                return "See the cancelled job"
-        if self._facts.error and self._facts.error.category == "input":
-            return "See what to change"
-        return "Open the job to start it again" if "all" in self.can_retry else "See the job"
+                return Sentence.SEE_CANCELLED
+        error = self._facts.error
+        if error.category == "input" if error else self.failed:
+            return Sentence.SEE_CHANGE
+        return Sentence.START_AGAIN if "all" in self.can_retry else Sentence.SEE_JOB
 
 
 def states_told(states: Sequence[tuple[str, int]], speaker: Speaker) -> str:
     """ "1 failed, 2 done": how several jobs ended, in the order given."""
-    return speaker.row([speaker.count(*_ENDS[state], number) for state, number in states])
+    return speaker.row([speaker.count(_ENDS[state], number) for state, number in states])
 
 
-def told_plainly(job: JobWords, facts: Facts) -> str:
+def told_plainly(job: JobWords, facts: Facts, speaker: Speaker) -> str:
     """All that there is to say about a job, as plain lines."""
     error = [facts.error.message, facts.error.action] if facts.error else []
-    reference = [f"Reference: {job.reference}"] if job.reference else []
-    problems = [_plain_problem(problem) for problem in facts.problems]
-    lines = [job.headline, facts.summary, *error, *reference, *problems, job.kept]
-    links = [f"{link.label}: {link.url}" for link in facts.links if link.url != facts.url]
-    lines += [*links, f"See this job: {facts.url}", f"Job id: {facts.id}"]
-    return plain("\n".join(line for line in lines if line))
+    reference = job.reference and speaker.say(Sentence.REFERENCE, reference=job.reference)
+    problems = [_plain_problem(problem, speaker) for problem in facts.problems]
+    lines = [job.headline, facts.summary, *error, reference, *problems, job.kept]
+    links = [link for link in facts.links if link.url != facts.url]
+    lines += [speaker.link(plain(link.label), link.url) for link in links]
+    lines += [
+        speaker.say(Sentence.THIS_JOB, url=facts.url),
+        speaker.say(Sentence.JOB_ID, id=facts.id),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
-def _plain_problem(problem: Problem) -> str:
-    examples = f"(for example: {'; '.join(problem.examples)})" if problem.examples else ""
-    return " ".join(text for text in ("-", problem.message, problem.action, examples) if text)
+def _plain_problem(problem: Problem, speaker: Speaker) -> str:
+    shown = speaker.row(problem.examples, Sentence.SEMICOLON)
+    examples = speaker.say(Sentence.EXAMPLES, examples=shown) if shown else ""
+    told = (sentence(problem.message), sentence(problem.action), examples)
+    return " ".join(text for text in ("-", *told) if text)
+
+
+def closing(reader: Reader, sender: Sender, speaker: Speaker) -> str:
+    """The plain letter's end: why they got it, how to stop it, whom to ask."""
+    lines = [speaker.say(Sentence.WHY_ASKED if reader.asked else Sentence.WHY_AWAY)]
+    if reader.stop:
+        lines.append(speaker.say(Sentence.STOP, url=inert(reader.stop)))
+    if sender.support:
+        lines.append(speaker.say(Sentence.QUESTIONS, support=inert(sender.support)))
+    return "\n".join(lines)

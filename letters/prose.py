@@ -8,10 +8,11 @@ slice of a template, which backslash escaping can't promise.
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import nh3
@@ -22,6 +23,7 @@ from markdown_it.token import Token
 from letters.lines import broken, columns
 
 WIDTH = 72
+Link = Callable[[str, str], str]
 BUTTON = "button"
 NBSP = "\u00a0"
 SCHEMES = {"https", "http", "mailto"}
@@ -31,7 +33,14 @@ _INERT = {ord(mark): chr(_MOVED + ord(mark)) for mark in string.punctuation}
 _BACK = {_MOVED + ord(mark): mark for mark in string.punctuation}
 # Left-over overrides could turn the text around them (Unicode TR9, UAX #9 "Trojan Source").
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_ISOLATE, _POP = "\u2068", "\u2069"
+ISOLATE, POP = "\u2068", "\u2069"  #: UAX #9: the words between don't turn those around them
+
+#: A button alone in its paragraph; and the cell that Outlook draws with its padding and colour.
+_BUTTON = re.compile(r'<p>(<a (?=[^>]*class="button")[^>]*>[^<]*</a>)</p>')
+_CELL = (
+    r'<table role="presentation" class="action" cellspacing="0" cellpadding="0" border="0">'
+    r'<tr><td class="action" bgcolor="#1d5c56">\1</td></tr></table>'
+)
 
 _TAGS = {"a", "blockquote", "br", "em", "h1", "h2", "h3", "hr", "li", "ol", "p", "strong", "ul"}
 _OFF = ["image", "autolink", "html_block", "html_inline", "backticks", "fence", "code", "entity"]
@@ -42,7 +51,7 @@ def said(value: object) -> str:
 
     Right-to-left words are isolated (UAX #9), so the numbers after them stay in place.
     """
-    return inert(_isolated(_one_line(str(value))))
+    return inert(_kept_in_place(_one_line(str(value))))
 
 
 def inert(text: str) -> str:
@@ -65,9 +74,29 @@ def _printable(char: str) -> bool:
     return unicodedata.category(char) not in ("Cc", "Cs") and ord(char) < _MOVED
 
 
-def _isolated(text: str) -> str:
+def _kept_in_place(text: str) -> str:
     rtl = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)
-    return f"{_ISOLATE}{text}{_POP}" if rtl else text
+    return isolated(text) if rtl else text
+
+
+def isolated(text: str) -> str:
+    """``text`` apart from the direction of what stands around it."""
+    return text if not text or text.startswith(ISOLATE) else f"{ISOLATE}{text}{POP}"
+
+
+def bare(text: str) -> str:
+    """``text`` without the marks that isolate it."""
+    return text.removeprefix(ISOLATE).removesuffix(POP)
+
+
+def is_cjk(char: str) -> bool:
+    """Whether a character is of a script that is written without spaces: Chinese or Japanese, or
+    one of their marks."""
+    return (
+        "\u3000" <= char <= "\u30ff"
+        or "\u3400" <= char <= "\u9fff"
+        or ("\uff00" <= char <= "\uffef")
+    )
 
 
 def _parser() -> MarkdownIt:
@@ -88,21 +117,23 @@ class Prose:
         self._tokens = _parser().parse(source)
         for token in _flat(self._tokens):
             _settle(token)
+            _close_up(token.children or [])
 
     def html(self) -> str:
-        """Sanitised HTML of a few plain tags; the button has ``class="button"``."""
-        page = RendererHTML().render(self._tokens, _parser().options, {})
-        return nh3.clean(
-            page,
+        """Sanitised HTML of a few plain tags; the button, ``class="button"``, is a table cell."""
+        page = nh3.clean(
+            RendererHTML().render(self._tokens, _parser().options, {}),
             tags=_TAGS,
             attributes={"a": {"href", "class"}},
             url_schemes=SCHEMES,
             link_rel=None,
         )
+        return _BUTTON.sub(_CELL, page)
 
-    def text(self) -> str:
-        """Plain text in lines of at most 72 characters (longer only for a URL)."""
-        return _Page().write(self._tokens)
+    def text(self, link: Link | None = None) -> str:
+        """Plain text in lines of at most 72 characters (longer only for a URL, or where there is
+        no blank). ``link`` writes a label and where it leads."""
+        return _Page(link or _link).write(self._tokens)
 
 
 def _flat(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -121,10 +152,18 @@ def _settle(token: Token) -> None:
             token.attrs["class"] = BUTTON
 
 
+def _close_up(tokens: Sequence[Token]) -> None:
+    """Where a line ends with a CJK mark or letter, the next one follows without a blank."""
+    for before, token in itertools.pairwise(tokens):
+        if token.type == "softbreak" and is_cjk(before.content[-1:] or " "):
+            token.type, token.content = "text", ""
+
+
 @dataclass
 class _Page:
     """Writes block tokens as plain text."""
 
+    link: Link
     blocks: list[str] = field(default_factory=list)
     margins: list[tuple[str, str]] = field(default_factory=list)
     counters: list[int | None] = field(default_factory=list)
@@ -179,7 +218,9 @@ class _Page:
         self.blocks += ["-" * WIDTH, ""]
 
     def _inline(self, token: Token) -> None:
-        lines = [self._wrapped(line) for line in _words(token.children or ()).split("\n")]
+        lines = [
+            self._wrapped(line) for line in _words(token.children or (), self.link).split("\n")
+        ]
         self.blocks += lines
         if self.rule:
             longest = max(columns(row) for line in lines for row in line.split("\n"))
@@ -198,14 +239,16 @@ class _Page:
         return "\n".join(broken(line, WIDTH, first, rest))
 
 
-def _words(tokens: Sequence[Token]) -> str:
+def _words(tokens: Sequence[Token], link: Link) -> str:
     out: list[str] = []
     start, href = 0, ""
     for token in tokens:
         if token.type == "link_open":
             start, href = len(out), str(token.attrs["href"])
         elif token.type == "link_close":
-            out[start:] = [_link("".join(out[start:]), href)]
+            label = "".join(out[start:])
+            same = href.removeprefix("mailto:") == label
+            out[start:] = [label if same else link(label, href)]
         else:
             out.append("\n" if token.type == "hardbreak" else token.content)
             if token.type == "softbreak":
@@ -214,6 +257,4 @@ def _words(tokens: Sequence[Token]) -> str:
 
 
 def _link(label: str, href: str) -> str:
-    if href.removeprefix("mailto:") == label:
-        return label
     return f"“{label}”: {href}" if ":" in label else f"{label}: {href}"

@@ -10,6 +10,7 @@ import css_inline
 from markupsafe import Markup
 
 from letters.language import SOURCE, Language
+from letters.phrases import Speaker
 from letters.prose import Prose, plain
 from letters.sandbox import parse, write
 from letters.shelf import LAYOUT
@@ -58,10 +59,12 @@ class Renderer:
             "badge": language.say(unit.message.badge), "lang": language.tag,
             "dir": language.direction,
         }  # fmt: skip
+        link = Speaker(language, language.tag).link
+        text = page.body_text() or body.text(link)
         return Parts(
             subject=subject,
             preheader=preheader,
-            text=self._text(frame, page.body_text() or body.text(), footer),
+            text=self._text({**frame, "body": text, "footer": footer.text(link)}),
             html=self._html(frame, body, footer),
             language=language.tag,
         )
@@ -70,9 +73,8 @@ class Renderer:
         source = language.template(self._layout[file])
         return write(source, self._home / file, page.context)
 
-    def _text(self, frame: Mapping[str, object], body: str, footer: Prose) -> str:
-        context = {**frame, "body": body, "footer": footer.text()}
-        page = write(self._layout["layout.txt"], self._home / "layout.txt", context)
+    def _text(self, frame: Mapping[str, object]) -> str:
+        page = write(self._layout["layout.txt"], self._home / "layout.txt", frame)
         return page.strip("\n") + "\n"
 
     def _html(self, frame: Mapping[str, object], body: Prose, footer: Prose) -> str:

@@ -1,7 +1,7 @@
 """Speech: the filters that templates speak with.
 
-Numbers and times follow ``reader.locale`` and ``reader.timezone`` of the rendering context. What
-a filter returns is inert, so "12. März" at the start of a line doesn't begin a list.
+Numbers and times follow the reader's locale and zone (``language.formats_of``). What a filter
+returns is inert, so "12. März" at the start of a line doesn't begin a list.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_datetime, get_timezone_name
+from babel.dates import format_datetime, get_timezone_gmt, get_timezone_name
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from letters.language import listed, locale_of, number_of
-from letters.prose import inert, plain, said
+from letters.language import formats_of, listed, number_of
+from letters.prose import ISOLATE, POP, inert, is_cjk, isolated, plain, said
 from ringback.quiet import zone_of
 
+_FULL = (".", "!", "?", "…", ":", "。", "\uff01", "\uff1f", "؟", "؛", "।")
+_CLOSING = "\u201d\u2019\"'»」』\uff09)"
 _IRREGULAR = {"people": "person", "indices": "index", "series": "series", "data": "data"}
 
 
@@ -56,14 +58,17 @@ def _singular(unit: str) -> str:
 @pass_context
 def number(context: Context, value: float) -> str:
     """1204 as the reader writes it: "1,204", "1.204"."""
-    return inert(number_of(value, context["reader"].locale))
+    return inert(number_of(value, _formats(context)))
+
+
+def _formats(context: Context) -> Locale:
+    return formats_of(context["language"].tag, context["reader"].locale)
 
 
 @pass_context
 def moment(context: Context, value: datetime) -> str:
     """An aware time in the reader's zone, with the zone's name: "Mar 12, 2025, 2:03 PM UTC"."""
-    reader = context["reader"]
-    locale, zone = locale_of(reader.locale), zone_of(reader.timezone)
+    locale, zone = _formats(context), zone_of(context["reader"].timezone)
     local = value.astimezone(zone)
     shown = format_datetime(local, _pattern(locale), locale=locale)
     return inert(f"{shown} {_zone_name(local, locale)}")
@@ -79,7 +84,11 @@ def _pattern(locale: Locale) -> str:
 def _zone_name(local: datetime, locale: Locale) -> str:
     if local.tzinfo is UTC or str(local.tzinfo) == "UTC":
         return "UTC"
-    return str(get_timezone_name(local, width="short", locale=locale))
+    name = str(get_timezone_name(local, width="short", locale=locale))
+    if name[:1] not in "+-":
+        return name
+    # Without a short name, CLDR has "+0200", which tells few people anything; "GMT+02:00" does.
+    return str(get_timezone_gmt(local, locale=locale)).removesuffix("+00:00")
 
 
 @pass_context
@@ -90,25 +99,36 @@ def joined(context: Context, values: Sequence[str]) -> str:
 
 def short(text: str, longest: int) -> str:
     """At most ``longest`` characters; the middle goes, so a file's ending stays."""
-    shown = plain(text)
-    if len(shown) <= longest:
+    if len(plain(text)) <= longest:
         return text
     tail = longest // 4
-    return said(f"{shown[: longest - tail - 1].rstrip()}…{shown[-tail:].lstrip()}")
+    return _within(
+        text, lambda words: f"{words[: longest - tail - 1].rstrip()}…{words[-tail:].lstrip()}"
+    )
+
+
+def _within(text: str, change: Callable[[str], str]) -> str:
+    """The words changed, inside of the marks that isolate them."""
+    words = plain(text)
+    if words.startswith(ISOLATE) and words.endswith(POP):
+        return isolated(said(change(words[1:-1])))
+    return said(change(words))
 
 
 def sentence(text: str) -> str:
     """With a full stop, if it ends in no mark of its own, and a capital."""
-    shown = text.strip()
-    done = (
-        plain(shown).rstrip("\u2069\u201d\u2019\"')").endswith((".", "!", "?", "…", ":", "。", "؟"))
-    )
-    return f"{shown[:1].upper()}{shown[1:]}{'' if done else '.'}" if shown else ""
+    words = text.strip().removesuffix(POP)
+    if not words:
+        return ""
+    end = text.strip()[len(words) :]
+    done = plain(words).rstrip(_CLOSING).endswith(_FULL)
+    stop = "" if done else "。" if is_cjk(words[-1]) else "."
+    return f"{words[:1].upper()}{words[1:]}{stop}{end}"
 
 
 def clause(text: str) -> str:
     """Without its full stop, to stand inside a sentence or a subject."""
-    return inert(plain(text).rstrip(". "))
+    return _within(text, lambda words: words.rstrip(". 。"))
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

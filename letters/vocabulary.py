@@ -21,7 +21,7 @@ class Variable:
 _JOB = (
     Variable("headline", "text", "How the job ended: outcome, what it was, and numbers",
              "Import of customers.csv: 1,204 added, 3 rejected"),
-    Variable("subject", "text", "The headline with a long title cut, for subjects",
+    Variable("subject", "text", "The headline for subjects: a long title cut, and why it failed",
              "Import of customers.csv: 1,204 added, 3 rejected"),
     Variable("title", "text", "What the job is called", "Import of customers.csv"),
     Variable("account", "text", "What happened to the items, in a sentence without its full stop",

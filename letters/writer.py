@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from letters.facts import STATES, Facts, View, facts_of
-from letters.language import Language
+from letters.facts import STATES, Facts, View, facts_of, reworded
+from letters.language import SOURCE, Language
 from letters.people import Reader, Sender
-from letters.phrases import JobWords, Speaker, states_told, told_plainly
-from letters.prose import inert, plain, said
+from letters.phrases import JobWords, Speaker, closing, states_told, told_plainly
+from letters.prose import inert, isolated, plain, said
 from letters.render import Parts, Renderer
+from letters.sentences import Count, Sentence
 from letters.shelf import NOTHING, Layer, Shelf, names_for
 from letters.unit import Unit
 from letters.vocabulary import DIGEST, TEST
@@ -50,29 +51,43 @@ class Writer:
         """The draft, written. Raises ``TemplateError`` naming file and line, and ``ValueError``
         for a job that hasn't ended."""
         language = self.language(draft)
-        jobs = self._facts(draft.views)
+        jobs = self._facts(draft.views, language)
         return self._renderer.render(draft.unit, self._context(jobs, draft, language), language)
 
     def plain_parts(self, draft: Draft) -> Parts:
         """The letter of last resort: text only, made without any template."""
-        speaker = Speaker(self.shelf.languages.all["en"], draft.reader.locale)
-        jobs = self._facts(draft.views)
+        language = self._spoken(draft, self.shelf.languages.best(draft.reader.locale))
+        speaker = Speaker(language, draft.reader.locale)
+        jobs = self._facts(draft.views, language)
         words = [JobWords(job, speaker) for job in jobs]
-        told = [told_plainly(word, job) for word, job in zip(words, jobs, strict=True)]
-        headline = words[0].headline if words else "Test"
+        told = [told_plainly(word, job, speaker) for word, job in zip(words, jobs, strict=True)]
+        headline = words[0].headline if words else speaker.say(Sentence.TEST)
         if len(words) > 1:
-            headline = f"{len(words)} jobs ended; first: {headline}"
-        text = "\n\n".join([*told, _closing(draft.reader, self.sender)]) + "\n"
-        return Parts(subject=plain(headline), preheader="", text=plain(text), html="")
+            headline = speaker.count(Count.JOBS_ENDED, len(words), headline=headline)
+        text = "\n\n".join([*told, closing(draft.reader, self.sender, speaker)]) + "\n"
+        return Parts(
+            plain(headline), preheader="", text=plain(text), html="", language=language.tag
+        )
 
     def language(self, draft: Draft) -> Language:
         """The reader's, where all of the unit is there in it: no letter speaks two."""
-        languages = self.shelf.languages
-        best = languages.best(draft.reader.locale)
-        return best if draft.unit.speaks(best) else languages.best("en")
+        best = self.shelf.languages.best(draft.reader.locale)
+        return self._spoken(draft, best if draft.unit.speaks(best) else self._english)
 
-    def _facts(self, views: Sequence[View]) -> list[Facts]:
+    def _spoken(self, draft: Draft, best: Language) -> Language:
+        """``best``, where it knows the words of the jobs' types too."""
+        words = self.shelf.words
+        spoken = [words.get(str(view.get("type")), words["default"]) for view in draft.views]
+        told = [it for word in spoken for it in (*(one for one, _ in word.pairs), *word.sentences)]
+        return best if all(map(best.knows, told)) else self._english
+
+    @property
+    def _english(self) -> Language:
+        return self.shelf.languages.all[SOURCE]
+
+    def _facts(self, views: Sequence[View], language: Language) -> list[Facts]:
         jobs = [facts_of(view, self.shelf.words, self.sender.public_url) for view in views]
+        jobs = [reworded(job, lambda text: _heard(text, language)) for job in jobs]
         return sorted(jobs, key=lambda job: STATES.index(job.state))
 
     def _context(
@@ -106,15 +121,12 @@ def _about(jobs: Sequence[Facts], words: Sequence[JobWords], speaker: Speaker) -
 def _ids(jobs: Sequence[Facts], speaker: Speaker) -> str:
     told, more = [job.id for job in jobs[:DIGEST_TOLD]], len(jobs[DIGEST_TOLD:])
     if more:
-        told.append(speaker.count("and {n} more", "and {n} more", more))
-    return inert(", ").join(told)
+        told.append(speaker.count(Count.MORE_IDS, more))
+    return speaker.row(told)
 
 
-def _closing(reader: Reader, sender: Sender) -> str:
-    why = "you want an email each time" if reader.asked else "no open page of yours showed its end"
-    lines = [f"You get this because you started it and {why}."]
-    if reader.stop:
-        lines.append(f"Stop these emails: {reader.stop}")
-    if sender.support:
-        lines.append(f"Questions: {sender.support}")
-    return "\n".join(lines)
+def _heard(text: str, language: Language) -> str:
+    """What a job says: translated where a catalog has just that, and kept apart from a letter
+    that runs the other way."""
+    told = inert(language.say(plain(text)))
+    return isolated(told) if language.direction == "rtl" else told

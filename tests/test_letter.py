@@ -205,7 +205,8 @@ def test_more_kinds_of_problems_than_fit_are_counted() -> None:
     ],
 )
 def test_a_failure_says_why_by_its_kind_and_what_to_do(category: str, lead: str) -> None:
-    message = letter(view("failed", error=error(category, "The file is empty", "Choose another")))
+    cause = error(category, "The file is empty", "Choose another")
+    message = letter(view("failed", type="other", error=cause))
     assert message["Subject"] == "Import of customers.csv failed: The file is empty"
     assert lead in text(message)
     assert "Choose another." in text(message)
@@ -213,8 +214,20 @@ def test_a_failure_says_why_by_its_kind_and_what_to_do(category: str, lead: str)
 
 
 def test_a_failure_says_whether_something_was_saved() -> None:
-    body = text(letter(view("failed", error=error("input", "The file is empty"))))
+    body = text(letter(view("failed", error=error("external", "The disk is full"))))
     assert "No row of this file was saved" in body
+
+
+def test_a_file_that_cannot_be_imported_is_told_as_such() -> None:
+    body = text(letter(view("failed", error=error("input", "The file is empty", "Send another"))))
+    assert "Nothing from this file was imported: The file is empty." in body
+    assert "You can safely import it again: nothing needs to be undone first." in body
+
+
+def test_a_check_without_broken_links_says_that_all_is_well() -> None:
+    body = text(letter(view("succeeded", type="links.check", succeeded=118)))
+    assert "The check found no broken link: 118 links are fine." in body
+    assert "You don't need to do anything." in body
 
 
 def test_after_a_fault_of_ours_nothing_is_claimed_that_we_cannot_know() -> None:

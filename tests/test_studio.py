@@ -133,10 +133,10 @@ async def test_a_draft_is_written_with_a_fixture(amy: Author) -> None:
 
 
 async def test_without_files_the_copy_that_counts_is_written(amy: Author) -> None:
-    before = await amy.render(name="failed", fixture="long")
+    before = await amy.render(name="failed", fixture="long", locale="en")
     status, _ = await amy.publish("failed", subject_txt="Ours: {{ job.subject }}")
     assert status == 201
-    after = await amy.render(name="failed", fixture="long")
+    after = await amy.render(name="failed", fixture="long", locale="en")
     assert after["subject"] == f"Ours: {before['subject']}"
 
 
