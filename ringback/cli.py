@@ -22,6 +22,7 @@ from letters import cli as cli_templates
 from ringback import (
     audit,
     cli_bounces,
+    cli_copy,
     cli_dead_letters,
     cli_jobs,
     cli_suppressions,
@@ -44,7 +45,9 @@ app.command("bounces")(cli_bounces.bounces)
 app.add_typer(cli_dead_letters.app, name="dead-letters")
 app.add_typer(cli_tokens.app, name="tokens")
 app.add_typer(cli_webhooks.app, name="webhooks")
-app.add_typer(cli_templates.commands(lambda *sent: _post(*sent)), name="templates")
+templates = cli_templates.commands(lambda *sent: _post(*sent))
+cli_copy.add_to(templates)
+app.add_typer(templates, name="templates")
 
 
 class Role(StrEnum):
