@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import orjson
 import pytest
+import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -458,10 +459,20 @@ class Schedule(RuleBasedStateMachine):
             assert notice.reason in (SEEN, TURNED_OFF), "no other reason was given"
 
 
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server that doesn't write to disk: mailers die here, and the store doesn't."""
+    server = Valkey(tmp_path_factory.mktemp("schedules"))
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendonly", "no")
+    yield server
+    server.kill()
+
+
 def test_in_whatever_schedule_each_notice_comes_to_one_end_and_none_is_told_twice(
-    shared_valkey: Valkey,
+    valkey: Valkey,
 ) -> None:
-    machine: Any = partial(Schedule, shared_valkey.url)
+    machine: Any = partial(Schedule, valkey.url)
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -489,27 +500,27 @@ TWO = (("well", "normal"), ("badly", "high"))
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_a_mailer_may_die_before_and_after_each_point(shared_valkey: Valkey, mood: str) -> None:
+def test_a_mailer_may_die_before_and_after_each_point(valkey: Valkey, mood: str) -> None:
     for at in POINTS:
         for late in (False, True):
-            with begun(shared_valkey, *TWO) as told:
+            with begun(valkey, *TWO) as told:
                 told.a_mailer_dies(mood, at, late, ready=True)
 
 
 @pytest.mark.parametrize("then", ["takes it", "busy", "refuses", "takes it and hangs up"])
 @pytest.mark.parametrize("mood", ["takes it", "refuses after the message", "takes it and hangs up"])
 def test_a_mailer_may_sleep_at_each_point_while_another_takes_over(
-    shared_valkey: Valkey, mood: str, then: str
+    valkey: Valkey, mood: str, then: str
 ) -> None:
     for at in POINTS:
-        with begun(shared_valkey, *TWO) as told:
+        with begun(valkey, *TWO) as told:
             told.a_mailer_sleeps_and_another_takes_over(mood, then, at, late=True)
 
 
-def test_each_point_is_come_to(shared_valkey: Valkey) -> None:
+def test_each_point_is_come_to(valkey: Valkey) -> None:
     met: Counter[str] = Counter()
     for at in POINTS:
-        with begun(shared_valkey, TWO[0]) as told:
+        with begun(valkey, TWO[0]) as told:
             if at == "open":
                 told.preferences_change("fallback", 3_600, night=False)
             told._all_timers()
