@@ -76,6 +76,21 @@ def test_quiet_hours_hold_the_email_and_the_job_says_until_when(rig: Rig, gate: 
     assert notice_of(rig, job_id).state == "sent"
 
 
+def test_jobs_that_end_within_a_window_come_in_one_email_when_it_ends(
+    rig: Rig, gate: Path
+) -> None:
+    prefer(rig, "collector", digest_window=6)
+    gate.touch()
+    first = submit(rig, "collector", gate)
+    told = "email waiting: Your next email goes out at "
+    until(lambda: any(what.startswith(told) for what in story(rig, first)), what=told)
+    second = submit(rig, "collector", gate)
+    assert notice_of(rig, first).state == notice_of(rig, second).state == "sent"
+    (message,) = rig.emails("collector@example.com")
+    assert sorted(str(message["X-Ringback-Job"]).split(", ")) == sorted([first, second])
+    assert "with all jobs that ended until then." in explained(rig, first)
+
+
 def test_unsubscribing_as_mail_programs_do_skips_the_next_email(rig: Rig, gate: Path) -> None:
     gate.touch()
     first = submit(rig, "leaver", gate)

@@ -57,7 +57,10 @@ export const CHOICES: Readonly<Record<EmailChoice, { readonly label: string; rea
     means: "You get an email only where no open page of yours showed how the job ended.",
   },
   always: { label: "Each time", means: "You get an email about each job, also if you saw its end here." },
-  never: { label: "No emails", means: "The results stay on this page; nothing is sent to you." },
+  never: {
+    label: "No emails",
+    means: "The results stay on this page; nothing is sent to you, not even of failures that can't wait.",
+  },
 };
 
 /** What the gateway is to change (RFC 7396): only what differs, so that it leaves alone what was

@@ -5,14 +5,14 @@ import { span, windowsWith } from "./preferences.js";
 
 export class Spacing implements Part<number | null> {
   readonly #field = new Field(
-    "Between two emails",
+    "Collect jobs for one email",
     h("select", { id: "digest-window", "data-testid": "digest-window" }),
   );
   readonly element = this.#field.element;
   #usual = 0;
 
   constructor() {
-    this.#field.hint("What ends meanwhile comes in one email.");
+    this.#field.hint("Counted from the end of the first of them. Failures that can't wait come at once.");
   }
 
   show(value: number | null): void {
@@ -42,5 +42,5 @@ export class Spacing implements Part<number | null> {
 }
 
 function label(seconds: number): string {
-  return seconds === 0 ? "No wait: each comes at once" : `At least ${span(seconds)}`;
+  return seconds === 0 ? "No wait: each comes at once" : `For ${span(seconds)}`;
 }
