@@ -76,9 +76,7 @@ def test_quiet_hours_hold_the_email_and_the_job_says_until_when(rig: Rig, gate: 
     assert notice_of(rig, job_id).state == "sent"
 
 
-def test_jobs_that_end_within_a_window_come_in_one_email_when_it_ends(
-    rig: Rig, gate: Path
-) -> None:
+def test_jobs_that_end_within_a_window_come_in_one_email_when_it_ends(rig: Rig, gate: Path) -> None:
     prefer(rig, "collector", digest_window=6)
     gate.touch()
     first = submit(rig, "collector", gate)
