@@ -63,7 +63,10 @@ def _hear(db: Store, raw: bytes) -> Iterator[str]:
 
 def _messages(source: str) -> Iterator[Message]:
     if source == "-":
-        yield sys.stdin.buffer.read(dsn.LONGEST), _nothing
+        raw = sys.stdin.buffer.read(dsn.LONGEST)
+        while sys.stdin.buffer.read(1 << 16):  # all of it is taken: a pipe that breaks is an error
+            pass
+        yield raw, _nothing
         return
     path = Path(source)
     try:

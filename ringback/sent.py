@@ -32,10 +32,12 @@ class Sent:
 
 
 def note(
-    message_id: str, user: str, address: str, jobs: Sequence[str]
+    message_id: str, user: str, address: str, jobs: Sequence[str], *, again: bool = False
 ) -> Generator[Call, Any, None]:
-    """Before an email leaves. The same one may leave twice."""
-    yield _call("note", message_id, KEPT, user, address, orjson.dumps(jobs))
+    """Before an email leaves. ``again``: it may have left before, and what was heard of it since
+    counts; else news of an earlier one that bore this Message-ID is forgotten (operators sent it
+    anew)."""
+    yield _call("note", message_id, KEPT, user, address, orjson.dumps(jobs), int(again))
 
 
 def find(message_id: str) -> Generator[Call, Any, Sent | None]:

@@ -239,7 +239,10 @@ class Delivery:
         """From here on it may be out in the world, and come back (see ``ringback.bounce``)."""
         self._write("data-sent")
         ids = [job.id for job in jobs]
-        note = sent.note(self._ledger.message_id, self._user, self._address, ids)
+        note = sent.note(
+            self._ledger.message_id, self._user, self._address, ids,
+            again=bool(self._ledger.ambiguous),
+        )  # fmt: skip
         self._db.do(note, patience=PATIENCE)
 
     def _reader(self, jobs: Sequence[Job]) -> Reader:

@@ -112,6 +112,17 @@ def test_an_email_that_is_refused_for_what_it_is_stops_nobody_and_operators_lear
     assert "example.com refuses our emails. It said: “550 unauthenticated”." in sounded.text
 
 
+def test_an_email_that_operators_send_again_may_come_back_again(db: Store) -> None:
+    job = told(db)
+    hear(db, status="5.7.1")
+    db.do(store.update(job.id, lambda job: job.email_again()))
+    db.do(store.update(job.id, lambda job: job.email_started(MINE)))
+    db.do(sent.note(MINE, "ann", ANN, [job.id]))
+    db.do(store.update(job.id, lambda job: job.email_sent("250 OK")))
+    assert hear(db, status="5.7.1").result == "noted"
+    assert email(db, job)[0] == "failed"
+
+
 def test_a_complaint_stops_the_address_and_the_email_stays_sent(db: Store) -> None:
     job = told(db)
     assert hear(db, kind="complaint", recipients=("redacted@example.com",)).result == "suppressed"

@@ -33,13 +33,22 @@ def test_another_message_id_finds_nothing(db: Store, other: str) -> None:
 
 
 def test_news_of_an_email_is_known_from_then_on_even_where_it_leaves_again(db: Store) -> None:
-    for _ in range(2):
-        db.do(sent.note(MINE, "ann", "ann@example.com", ["a"]))
+    for again in (False, True):
+        db.do(sent.note(MINE, "ann", "ann@example.com", ["a"], again=again))
         db.do(sent.heard(MINE, "soft"))
     db.do(sent.heard(MINE, "complaint"))
     found = db.do(sent.find(MINE))
     assert found
     assert found.news == {"soft", "complaint"}
+
+
+def test_an_email_that_is_sent_anew_has_no_news(db: Store) -> None:
+    db.do(sent.note(MINE, "ann", "ann@example.com", ["a"]))
+    db.do(sent.heard(MINE, "refused"))
+    db.do(sent.note(MINE, "ann", "ann@example.com", ["a"]))
+    found = db.do(sent.find(MINE))
+    assert found
+    assert found.news == frozenset()
 
 
 def test_records_end_and_news_of_what_is_gone_leaves_nothing(db: Store) -> None:

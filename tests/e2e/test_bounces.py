@@ -121,7 +121,7 @@ def test_a_forged_report_is_ignored_and_said_so(rig: Rig) -> None:
 
 
 def test_a_message_that_is_no_report_is_left_and_not_sent_back(rig: Rig) -> None:
-    for raw in (b"Subject: I'm away\n\nUntil Monday.\n", b"", bytes(range(256))):
+    for raw in (b"Subject: I'm away\n\nUntil Monday.\n", b"", bytes(range(256)), b"x" * (3 << 20)):
         done = pipe(rig, raw)
         assert (done.returncode, done.stdout[:9]) == (0, b"ignored: ")
 
