@@ -132,6 +132,20 @@ async def test_a_draft_is_written_with_a_fixture(amy: Author) -> None:
     assert [it for it in proof["findings"] if it["level"] == "error"] == []
 
 
+async def test_a_draft_is_written_in_the_readers_language_and_zone_if_it_has_that(
+    amy: Author,
+) -> None:
+    german = await amy.render(name="failed", locale="de-AT", timezone="Europe/Vienna")
+    assert german["language"] == "de"
+    assert 'lang="de"' in german["html"]
+    # what the author wrote is in English only, and no letter speaks two languages
+    files = {"subject.txt": "Ours: {{ job.subject }}"}
+    assert (await amy.render(name="failed", files=files, locale="de"))["language"] == "en"
+    for field, value in (("locale", "klingon"), ("timezone", "Mars/Olympus")):
+        status, told = await amy.ask("render", {"name": "failed", field: value})
+        assert (status, told["errors"][0]["field"]) == (400, field)
+
+
 async def test_without_files_the_copy_that_counts_is_written(amy: Author) -> None:
     before = await amy.render(name="failed", fixture="long", locale="en")
     status, _ = await amy.publish("failed", subject_txt="Ours: {{ job.subject }}")
