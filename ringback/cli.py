@@ -154,9 +154,9 @@ def show_audit(limit: Annotated[int, typer.Option(min=1, max=audit.KEPT)] = 50) 
 @app.command("doctor")
 def doctor_() -> None:
     """Look whether what Ringback needs is there; exit status 1 where something is wrong."""
-    from tasks.smtp_check import mail_server
+    from tasks.smtp_check import mail_server, signature
 
-    checks = [doctor.store, mail_server, doctor.troubles]
+    checks = [doctor.store, mail_server, signature, doctor.troubles]
     findings = asyncio.run(doctor.examine(load_settings(), checks))
     doctor.show(findings, console)
     if any(finding.sign == "wrong" for finding in findings):

@@ -33,6 +33,7 @@ from ringback.values import (
     PublicUrl,
     Recipient,
     Seconds,
+    Selector,
     SmtpTls,
     SmtpUrl,
     StoreUrl,
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     bounce_address: Address | None = Field(
         None, description="gets the emails that come back; unset: the author of the emails"
     )
+    dkim_selector: Selector | None = Field(None, description="the name of the key below the domain")
+    dkim_key: str | None = Field(None, repr=False, description="signs emails; a private key in PEM")
     public_url: PublicUrl = "http://127.0.0.1:8000"
     support: Support | None = Field(None, description="whom readers of an email may ask")
     jwt_secret: str | None = Field(None, repr=False)
@@ -155,6 +158,15 @@ class Settings(BaseSettings):
     def _one_way_to_sign(self) -> Self:
         if self.jwt_secret and self.jwks_url:
             raise ValueError("set JWT_SECRET or JWKS_URL, not both: tokens are signed one way")
+        return self
+
+    @model_validator(mode="after")
+    def _a_key_with_its_name(self) -> Self:
+        if (self.dkim_key is None) != (self.dkim_selector is None):
+            raise ValueError(
+                "set DKIM_SELECTOR and DKIM_KEY (or DKIM_KEY_FILE), or neither of them: receivers "
+                "look for the key by its selector"
+            )
         return self
 
     @model_validator(mode="after")

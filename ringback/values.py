@@ -117,6 +117,13 @@ def _recipient(text: str) -> str:
     return text
 
 
+def _dns_name(text: str) -> str:
+    label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    if not re.fullmatch(rf"{label}(\.{label})*", text):
+        raise ValueError("must be a name as the DNS has them, such as ringback or 2026-01")
+    return text
+
+
 StoreUrl = Annotated[str, _one_of("redis", "rediss"), AfterValidator(_numbered)]
 SmtpUrl = Annotated[str, _one_of("smtp", "smtps"), AfterValidator(_mail_server)]
 PublicUrl = Annotated[str, _one_of("http", "https"), AfterValidator(_bare)]
@@ -125,6 +132,7 @@ Support = Annotated[str, AfterValidator(_helpful)]
 Author = Annotated[str, AfterValidator(_author)]
 Address = Annotated[str, AfterValidator(_bare_address)]
 Recipient = Annotated[str, AfterValidator(_recipient)]
+Selector = Annotated[str, AfterValidator(_dns_name)]
 #: Whether emails may leave without TLS (``smtps://`` has it in any case).
 SmtpTls = Literal["require", "offered", "none"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -34,6 +34,7 @@ from tasks import mail_alerts, sorting
 from tasks.copy_alarm import CopyAlarm
 from tasks.delivery import PATIENCE, Delivery, House, Means
 from tasks.mail_gate import Gate
+from tasks.seal import Seal
 from tasks.smtp import Aborted, Transport
 from tasks.smtp_answer import Outcome
 from tasks.smtp_line import Server
@@ -118,7 +119,7 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
     house = House(
         domain, window, links, settings.emails_an_hour,
         to_a_domain=Limit("mail", rate) if rate else None, bounces=settings.bounce_address or "",
-        handouts=Handouts(settings.links, settings.public_url),
+        handouts=Handouts(settings.links, settings.public_url), seal=Seal.of_settings(settings),
     )  # fmt: skip
     letters = Letters(Shelf(settings.templates), sender, CopyAlarm(db), live=settings.dev)
     stack.callback(letters.close)

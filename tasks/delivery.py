@@ -34,6 +34,7 @@ from ringback.unsubscribe import Links, Subscription
 from tasks import sorting
 from tasks.envelope import Envelope
 from tasks.mail_gate import Gate, spread
+from tasks.seal import Seal
 from tasks.smtp import Aborted, Transport
 from tasks.smtp_answer import ACCEPTED, DOWN, NO_MAILBOX, Outcome
 from tasks.sorting import Terms
@@ -55,8 +56,8 @@ class House:
     """What all emails of an installation have in common: the ``domain`` of their Message-IDs, the
     ``window`` (ms) that an email collects for where its user chose none, the unsubscribe ``links``,
     how many emails a user gets ``an_hour`` at most, how many go ``to_a_domain`` in a minute, who
-    gets what comes back (``bounces``; "": the author), and what signs links to files
-    (``handouts``)."""
+    gets what comes back (``bounces``; "": the author), what signs links to files (``handouts``)
+    and what the emails (``seal``)."""
 
     domain: str
     window: int
@@ -64,6 +65,7 @@ class House:
     an_hour: int = outbox.AN_HOUR
     to_a_domain: Limit | None = None
     bounces: str = ""
+    seal: Seal | None = None
     handouts: Handouts | None = None
 
 
@@ -227,7 +229,7 @@ class Delivery:
             reason=ASKED if reader.asked else UNSEEN,
             published=layer(shown.values()),
         )
-        envelope = Envelope.of(message, self._means.house.bounces)
+        envelope = Envelope.of(message, self._means.house.bounces, self._means.house.seal)
         return self._means.transport.send(envelope, lambda: self._leaves(jobs))
 
     def _shown(self, job: Job) -> dict[str, Any]:

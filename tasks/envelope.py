@@ -8,6 +8,8 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import Self
 
+from tasks.seal import Seal
+
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DOT = re.compile(rb"^\.", re.MULTILINE)
 
@@ -21,14 +23,16 @@ class Envelope:
     content: bytes
 
     @classmethod
-    def of(cls, letter: EmailMessage, sender: str = "") -> Self:
+    def of(cls, letter: EmailMessage, sender: str = "", seal: Seal | None = None) -> Self:
         """A letter to its one recipient; from its author, where no ``sender`` is given. Raises
         ValueError for what can't be written."""
         content = _LINE_END.sub(b"\r\n", letter.as_bytes())
+        if not content.endswith(b"\r\n"):
+            content += b"\r\n"
         return cls(
             sender=sender or parseaddr(str(letter["From"]))[1],
             recipient=letter["To"].addresses[0].addr_spec,
-            content=content if content.endswith(b"\r\n") else content + b"\r\n",
+            content=content if seal is None else seal.sign(content),
         )
 
     @property

@@ -1,5 +1,5 @@
-"""The mail server's part of ``ringback doctor``: connects, switches to TLS and signs in as a mailer
-would, and sends nothing."""
+"""What ``ringback doctor`` says of emails: it connects to the mail server, switches to TLS and
+signs in as a mailer would, and sends nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ import asyncio
 from email.utils import parseaddr
 
 from ringback.doctor import Finding
+from ringback.errors import SettingsError
 from ringback.settings import Settings
 from tasks import mail_alerts
+from tasks.seal import Seal
 from tasks.smtp_line import ERRORS, Pace, Server, Talk, Withheld, cut, dial
 
 ABOUT = "mail server"
+
+
+async def signature(settings: Settings) -> list[Finding]:
+    """What is to be published, where emails are signed."""
+    try:
+        seal = Seal.of_settings(settings)
+    except SettingsError as error:
+        return [Finding("wrong", "DKIM", str(error))]
+    if seal is None:
+        return []
+    return [Finding("ok", "DKIM", f"Emails are signed. The domain has to publish {seal.record}")]
 
 
 async def mail_server(settings: Settings) -> list[Finding]:
