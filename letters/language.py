@@ -73,8 +73,8 @@ def _locale(tag: str) -> Locale | None:
 
 @lru_cache(maxsize=256)
 def formats_of(language: str, reader: str) -> Locale:
-    """The locale of the numbers and times in a letter: the reader's; in a letter that isn't in
-    the reader's language, that language as their region writes it, so "1.204" for a German."""
+    """The locale of the times in a letter: the reader's; in a letter that isn't in the reader's
+    language, that language as their country writes it, so "12 Mar 2026" for a German."""
     wanted = locale_of(reader)
     if wanted.language == locale_of(language).language:
         return wanted
@@ -141,7 +141,8 @@ class Languages:
         for folder in folders:
             for path in sorted((folder / LOCALES).glob("*.po")):
                 tag = path.stem.replace("_", "-")
-                _merge(merged.setdefault(tag, Catalog(path.stem)), read_catalog(path))
+                catalog = read_catalog(path)
+                _merge(merged.setdefault(tag, Catalog(catalog.locale)), catalog)
         self.all: Mapping[str, Language] = {SOURCE: Language(SOURCE)} | {
             tag: Language(tag, _translations(catalog), _known(catalog))
             for tag, catalog in merged.items()
@@ -189,7 +190,9 @@ def read_catalog(path: Path) -> Catalog:
         with path.open("rb") as file:
             catalog = read_po(file, locale=path.stem.replace("-", "_"), abort_invalid=True)
     except (PoFileError, ValueError, UnknownLocaleError) as error:
-        raise ValueError(f"{path}:{getattr(error, 'lineno', 1)}: {error}") from error
+        line = getattr(error, "lineno", 0) + 1  # Babel counts from 0, in its words too
+        reason = re.sub(r" on \d+$", "", str(error))
+        raise ValueError(f"{path}:{line}: {reason}") from error
     return catalog
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from letters.facts import Facts, Failure, Link, Problem, Tally
-from letters.language import Language, formats_of, listed, number_of
+from letters.language import Language, listed, locale_of, number_of
 from letters.people import Reader, Sender
 from letters.prose import ISOLATE, bare, inert, isolated, plain
 from letters.sentences import Count, Sentence
@@ -57,7 +57,7 @@ class Speaker:
     def counted(self, one: str, many: str, number: int, **values: str) -> str:
         """The words of a job type for ``number`` items."""
         form = self.language.count(one, many, number)
-        shown = number_of(number, formats_of(self.language.tag, self.locale))
+        shown = number_of(number, locale_of(self.locale))
         return _filled(form, {"n": inert(shown), **values})
 
     def join(self, phrases: Sequence[str]) -> str:

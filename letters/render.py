@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -18,6 +19,7 @@ from letters.unit import TemplateError, Unit
 
 LONGEST_LINE = 1_000  #: characters of a subject or preheader; longer headers take long to write
 PREHEADER = 150  #: characters that an inbox row may show; what is left is filled with blanks
+_BLANKS = re.compile(r"[^\S\u00a0\u202f]+")  #: but those that keep words together: « a », 1 204
 _BLANK = Markup("&#847; ")  #: keeps the body's first words out of the inbox row
 
 
@@ -56,7 +58,7 @@ class Renderer:
         footer = Prose(self._written("footer.md", page, language))
         frame = {
             **page.context, "subject": subject, "preheader": preheader, "message": unit.message,
-            "badge": language.say(unit.message.badge), "lang": language.tag,
+            "badge": _badge(unit.message.badge, language), "lang": language.tag,
             "dir": language.direction,
         }  # fmt: skip
         link = Speaker(language, language.tag).link
@@ -90,6 +92,11 @@ class Renderer:
         )
 
 
+def _badge(badge: str, language: Language) -> str:
+    """The word over the headline; none where it isn't translated: the headline says the same."""
+    return language.say(badge) if language.knows(badge) else ""
+
+
 class _Page:
     """One unit's own files, written in one language."""
 
@@ -99,7 +106,7 @@ class _Page:
         self._language = language
 
     def line(self, file: str) -> str:
-        line = " ".join(plain(self.written(file)).split())
+        line = _BLANKS.sub(" ", plain(self.written(file))).strip()
         if len(line) > LONGEST_LINE:
             told = f"this writes {len(line):,} characters; at most {LONGEST_LINE:,} make a line"
             raise TemplateError(self._unit.at(file), 1, told)

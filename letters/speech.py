@@ -1,7 +1,7 @@
 """Speech: the filters that templates speak with.
 
-Numbers and times follow the reader's locale and zone (``language.formats_of``). What a filter
-returns is inert, so "12. März" at the start of a line doesn't begin a list.
+Numbers and times follow the reader's locale and zone; times are in the letter's language. What a
+filter returns is inert, so "12. März" at the start of a line doesn't begin a list.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from babel.dates import format_datetime, get_timezone_gmt, get_timezone_name
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from letters.language import formats_of, listed, number_of
+from letters.language import formats_of, listed, locale_of, number_of
 from letters.prose import ISOLATE, POP, inert, is_cjk, isolated, plain, said
 from ringback.quiet import zone_of
 
@@ -58,17 +58,14 @@ def _singular(unit: str) -> str:
 @pass_context
 def number(context: Context, value: float) -> str:
     """1204 as the reader writes it: "1,204", "1.204"."""
-    return inert(number_of(value, _formats(context)))
-
-
-def _formats(context: Context) -> Locale:
-    return formats_of(context["language"].tag, context["reader"].locale)
+    return inert(number_of(value, locale_of(context["reader"].locale)))
 
 
 @pass_context
 def moment(context: Context, value: datetime) -> str:
     """An aware time in the reader's zone, with the zone's name: "Mar 12, 2025, 2:03 PM UTC"."""
-    locale, zone = _formats(context), zone_of(context["reader"].timezone)
+    reader = context["reader"]
+    locale, zone = formats_of(context["language"].tag, reader.locale), zone_of(reader.timezone)
     local = value.astimezone(zone)
     shown = format_datetime(local, _pattern(locale), locale=locale)
     return inert(f"{shown} {_zone_name(local, locale)}")
