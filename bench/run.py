@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import commits, emails, events, hotpath, stalled, storm
+from bench import commits, emails, events, hotpath, letters, stalled, storm
 from bench.events import Bench, Load
 from bench.figures import Figure, best, keep, show
 from bench.stalled import Deaf
@@ -67,11 +67,17 @@ def measure_emails(rig: Rig, repeat: int) -> None:
     _report("1,000 emails to a local server", "emails", [emails.measure(rig)][:repeat])
 
 
+def measure_letters(_: Rig, repeat: int) -> None:
+    """Views that become letters."""
+    _report("A letter, from view to bytes", "letters", [letters.measure() for _ in range(repeat)])
+
+
 MEASURES: dict[str, Callable[[Rig, int], None]] = {
     "hotpath": measure_hotpath,
     "storm": measure_storm,
     "stalled": measure_stalled,
     "emails": measure_emails,
+    "letters": measure_letters,
     "commits": measure_commits,
     "events": measure_events,
     "stock": measure_stock,

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -58,7 +58,7 @@ class Press:
         """The draft, written. Raises ``TemplateError`` naming file and line, or which limit the
         copy met."""
         more = {"views": draft.views, "reader": asdict(draft.reader)}
-        answer = self._ask("parts", draft.unit, more, self._patience)
+        answer = self._ask("parts", _lean(draft.unit), more, self._patience)
         return Parts(**answer)
 
     def lint(self, unit: Unit) -> list[dict[str, Any]]:
@@ -203,6 +203,12 @@ def _environment() -> dict[str, str]:
     """No secret is given on."""
     kept = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "TZDIR")
     return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _lean(unit: Unit) -> Unit:
+    """The unit without its fixtures, which are most of it."""
+    files = {file: text for file, text in unit.files.items() if not file.startswith("fixtures/")}
+    return replace(unit, files=files)
 
 
 def _unit_json(unit: Unit) -> dict[str, Any]:

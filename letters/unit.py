@@ -15,7 +15,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -164,6 +164,7 @@ def _read(path: Path) -> str:
         raise TemplateError(path, line, "this file isn't UTF-8; save it as UTF-8") from error
 
 
+@lru_cache(maxsize=256)  # the whole unit is put together for each letter
 def _message(path: PurePath, text: str) -> Message:
     table = toml(path, text)
     unknown = [key for key in table if key not in (*_TEXTS, "variables")]
