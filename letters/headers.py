@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from email.header import Header
@@ -10,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8, EmailPolicy, Policy
 from email.utils import parseaddr
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from letters.facts import View
 from letters.people import Reader, Sender
@@ -109,6 +111,25 @@ def explain(letter: EmailMessage, sender: Sender, views: Sequence[View], reason:
     letter["List-Id"] = f"Job notices <jobs.ringback.{host}>"
     letter["X-Ringback-Job"] = ", ".join(plain(said(view["id"])) for view in views)
     letter["X-Ringback-Reason"] = plain(said(reason))
+
+
+def feedback(letter: EmailMessage, sender: Sender, views: Sequence[View], message: str) -> None:
+    """What mailbox providers count complaints by: message, job type and installation, nothing of
+    the reader. The last field names the sender's system, as Gmail has it (Feedback-ID)."""
+    types = {str(view["type"]) for view in views}
+    kind = types.pop() if len(types) == 1 else "several" if types else "none"
+    where = urlsplit(sender.public_url).hostname or "unknown"
+    fields = (re.sub(r"[^\w.@-]+", "-", field) for field in (message, kind, where, "ringback"))
+    letter["Feedback-ID"] = ":".join(fields)
+
+
+def thread(letter: EmailMessage, root: str, domain: str, *, retry: bool) -> None:
+    """Puts the letter into the thread of a job and its retries: all of them name an id made of the
+    first job's, which no letter bears, and a retry's answers it (RFC 5322, 3.6.4)."""
+    first = f"<job.{hashlib.sha256(root.encode()).hexdigest()[:32]}@{domain}>"
+    letter["References"] = first
+    if retry:
+        letter["In-Reply-To"] = first
 
 
 def offer_stop(letter: EmailMessage, reader: Reader) -> None:

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 
 from letters.facts import View
 from letters.fixture import sample_of
-from letters.headers import addressed, explain, offer_stop
+from letters.headers import addressed, explain, feedback, offer_stop
 from letters.people import Reader, Sender
 from letters.press import Press
 from letters.render import Parts
@@ -126,6 +126,7 @@ def posted(draft: Draft, parts: Parts, sender: Sender, reason: str) -> EmailMess
     letter["Subject"] = parts.subject
     explain(letter, sender, draft.views, reason)
     letter["X-Ringback-Message"] = _version(draft.unit)
+    feedback(letter, sender, draft.views, draft.unit.name)
     offer_stop(letter, draft.reader)
     letter.set_content(parts.text, cte="quoted-printable")
     if parts.html:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import structlog
 
+from letters.headers import thread
 from letters.letter import Letters, Reader
 from letters.published import layer
 from ringback import limits, outbox, sent, store, suppression
@@ -229,6 +230,10 @@ class Delivery:
             reason=ASKED if reader.asked else UNSEEN,
             published=layer(shown.values()),
         )
+        if len(jobs) == 1:  # a digest is in no job's thread
+            spec = jobs[0].spec
+            root = spec.root or spec.id
+            thread(message, root, self._means.house.domain, retry=root != spec.id)
         envelope = Envelope.of(message, self._means.house.bounces, self._means.house.seal)
         return self._means.transport.send(envelope, lambda: self._leaves(jobs))
 
