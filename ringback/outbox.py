@@ -20,7 +20,7 @@ import orjson
 from ringback.keys import Call, due_key, key, partition_of, plain
 
 CLAIM = 60_000  #: ms that a silent mailer keeps a user's claim
-AN_HOUR = 20  #: emails that a user may get in any hour, where the installation says nothing else
+AN_HOUR = 60  #: emails that a user may get in any hour, where the installation says nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     grace_absent: Seconds = Field(5, description="seconds before an email, nobody there")
     grace_present: Seconds = Field(30, description="seconds before an email, somebody there")
     email_window: Seconds = Field(10, description="seconds; one email per user and window")
-    emails_an_hour: int = Field(20, ge=1, description="emails one user gets in any hour, at most")
+    emails_an_hour: int = Field(60, ge=1, description="emails one user gets in any hour, at most")
     keep_succeeded: Days = Field(30, description="days that succeeded jobs are kept")
     keep_partial: Days = Field(90, description="days that partly done jobs are kept")
     keep_failed: Days = Field(90, description="days that failed jobs are kept")

@@ -71,7 +71,7 @@ class Post:
 class Day:
     """One user, a supervisor and a mailer, on a clock that only tests move."""
 
-    def __init__(self, window: int = WINDOW, an_hour: int = 20) -> None:
+    def __init__(self, window: int = WINDOW, an_hour: int = 60) -> None:
         self.db = FakeStore()
         self.began = self.db.clock.ms
         self.post = Post(self.seconds)
