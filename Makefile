@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test soak check format web web-check bench pictures lock errors messages audit sbom clean env-run env-dev node system
+.PHONY: help up demo test soak check format web web-check bench pictures lock words errors messages audit sbom clean env-run env-dev node system
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ pictures: system env-dev web ## take docs/images again, of the real pages and em
 
 messages: env-dev ## bring the catalogs of the emails' languages up to date (docs/languages.md)
 	@PYTHONPATH=. $(BIN)/python tools/messages.py
+
+words: env-dev ## write the tables of docs/authors.md again, from letters/vocabulary.py
+	@PYTHONPATH=. $(BIN)/python tools/author_tables.py
 
 lock: env-dev ## pin requirements/*.in again (UPGRADE=1 for newer versions)
 	tools/lock.sh

@@ -7,9 +7,9 @@ from typing import Any
 
 from letters.facts import STATES
 from letters.fixture import KINDS, TYPICAL, fixtures_of, sample_of
-from letters.look import MOST_FIXTURES, Look, Rule, Spot
+from letters.look import MOST_FIXTURES, Level, Look, Rule, Spot
 from letters.shelf import names_for
-from letters.unit import TemplateError
+from letters.unit import TemplateError, Unit
 from letters.vocabulary import DIGEST, TEST
 
 _FOR = {
@@ -41,42 +41,42 @@ def jobs(look: Look) -> Iterator[Spot]:
             views = sample_of(look.unit, name).views
         except TemplateError:
             continue  # a letter of it can't be written either, which is told
-        for fault in _faults(look, views):
-            yield Spot(f"fixtures/{name}.json", 1, fault, "error")
+        for fault, level in _faults(look, views):
+            yield Spot(f"fixtures/{name}.json", 1, fault, level)
 
 
-def _faults(look: Look, views: Any) -> Iterator[str]:
-    about = look.unit.about
+def _faults(look: Look, views: Any) -> Iterator[tuple[str, Level]]:
     if not isinstance(views, list) or not all(isinstance(view, dict) for view in views):
-        yield "views must be a list of jobs"
+        yield "views must be a list of jobs", "error"
         return
     for view in views:
         if view.get("state") not in STATES:
-            yield f"state “{view.get('state')}” isn't one of {', '.join(STATES)}"
+            yield f"state “{view.get('state')}” isn't one of {', '.join(STATES)}", "error"
             return
         if not str(view.get("id") or ""):
-            yield "a job has no id"
+            yield "a job has no id", "error"
             return
-    if about == TEST:
-        wanted, fits = "no job", not views
-    elif about == DIGEST:
-        wanted, fits = "two jobs or more", len(views) > 1
-    else:
-        wanted, fits = "one job", len(views) == 1
+    about = look.unit.about
+    wanted = {TEST: "no job", DIGEST: "two jobs or more"}.get(about, "one job")
+    fits = {TEST: not views, DIGEST: len(views) > 1}.get(about, len(views) == 1)
     if not fits:
-        yield f"{len(views)} jobs; this message tells of {wanted}"
+        yield f"{len(views)} jobs; this message tells of {wanted}", "error"
     elif about not in (TEST, DIGEST):
-        yield from _another(look.unit.name, views[0])
+        yield from _another(look.unit, views[0])
 
 
-def _another(name: str, view: Mapping[str, Any]) -> Iterator[str]:
+def _another(unit: Unit, view: Mapping[str, Any]) -> Iterator[tuple[str, Level]]:
     try:
         names = names_for(view)
     except (ValueError, TypeError, AttributeError) as error:
-        yield f"this isn't a job: {error}"
+        yield f"this isn't a job: {error}", "error"
         return
-    if name not in names:
-        yield f"this job would get “{names[-1]}”, or “{names[0]}”, but not “{name}”"
+    if unit.about not in names:
+        told = [name for name in names if "." not in name]
+        yield f"this job would get “{told[0]}”, not “{unit.about}”", "error"
+    elif unit.name not in names:
+        kind = unit.name.partition(".")[2]
+        yield f"this job is a “{view.get('type')}”, and the copy is for “{kind}”", "warning"
 
 
 RULES = (Rule("fixtures", "warning", kinds), Rule("fixture", "warning", jobs))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from letters.banned import banned
-from letters.language import SOURCE, Language
+from letters.language import SOURCE, Language, Line
 from letters.look import Look, Rule, Spot
 from letters.sandbox import did_you_mean
 from letters.unit import WRITTEN, line_of
@@ -162,9 +162,10 @@ def _translated_phrases(look: Look, file: str) -> Iterator[Spot]:
     for language in look.writer.shelf.languages.all.values():
         if language.tag == SOURCE or look.unit.file_for(file, language.tag) != file:
             continue
-        translated = language.template(look.unit.text(file)).split("\n")
-        for number_, line in enumerate(translated, 1):
-            for it in banned(_TAG.sub("", line)):
+        source = look.unit.text(file)
+        lines = zip(source.split("\n"), language.template(source).split("\n"), strict=False)
+        for number_, (original, line) in enumerate(lines, 1):
+            for it in () if line == original else banned(_TAG.sub("", line)):
                 where = f"“{it.phrase}” in the translation of this line into “{language.tag}”"
                 yield Spot(file, number_, f"{where}: {it.fix}", it.level)
 
@@ -233,29 +234,32 @@ def on_loopback(url: str) -> bool:
 
 def translated(look: Look) -> Iterator[Spot]:
     """Whether all of it is there in each language that letters are in."""
+    missing: dict[tuple[str, Line, int], list[str]] = {}
     for language in look.writer.shelf.languages.all.values():
-        if language.tag != SOURCE:
-            yield from _untranslated(look, language)
+        lines = _untranslated(look, language)
+        if lines:
+            missing.setdefault((*lines[0], len(lines)), []).append(language.tag)
+    for (file, line, count), tags in missing.items():
+        lines_ = "1 line isn't" if count == 1 else f"{count} lines aren't"
+        stem, _, ending = file.rpartition(".")
+        text = (
+            f"{lines_} translated into {', '.join(tags)}, whose readers get all of this message in "
+            f"English. The first: “{line.text}”. Add it to _locales/{tags[0]}.po, or write "
+            f"{stem}.{tags[0]}.{ending}"
+        )
+        yield Spot(
+            file, line.number, text, "error" if look.unit.origin == "built-in" else "warning"
+        )
 
 
-def _untranslated(look: Look, language: Language) -> Iterator[Spot]:
-    missing = [
+def _untranslated(look: Look, language: Language) -> list[tuple[str, Line]]:
+    """The lines that nobody translated, those of the unit's own files first."""
+    return [
         (file, line)
         for file in sorted(WRITTEN, key=look.inherits)
         if look.unit.file_for(file, language.tag) == file
         for line in language.missing(look.unit.text(file))
     ]
-    if not missing:
-        return
-    file, line = missing[0]
-    lines = "1 line isn't" if len(missing) == 1 else f"{len(missing)} lines aren't"
-    stem, _, ending = file.rpartition(".")
-    text = (
-        f"{lines} translated into “{language.tag}”, so its readers get all of this message in "
-        f"English. The first: “{line.text}”. Add it to _locales/{language.tag}.po, or write "
-        f"{stem}.{language.tag}.{ending}"
-    )
-    yield Spot(file, line.number, text, "error" if look.unit.origin == "built-in" else "warning")
 
 
 RULES = (

@@ -120,12 +120,11 @@ def letters_of(look: Look) -> Iterator[Written | Finding]:
     for name in fixtures_of(look.unit)[:MOST_FIXTURES]:
         try:
             draft = sample_of(look.unit, name)
-            for language in _languages(look, draft, name):
-                # in the fixture's own region, where that speaks the language
-                own = look.writer.language(draft).tag == language.tag
-                reader = draft.reader if own else replace(draft.reader, locale=language.tag)
-                meant = replace(draft, reader=reader)
-                yield Written(name, language, meant, look.writer.parts(meant))
+            for locale in _locales(look, draft, name):
+                meant = replace(draft, reader=replace(draft.reader, locale=locale))
+                parts = look.writer.parts(meant)
+                language = look.writer.shelf.languages.all[parts.language]
+                yield Written(name, language, meant, parts)
         except TemplateError as error:
             found = located(look.unit, error, "render")
             yield replace(found, text=f"{found.text} (with the fixture “{name}”)")
@@ -138,12 +137,14 @@ def letters_of(look: Look) -> Iterator[Written | Finding]:
             yield Finding(f"fixtures/{name}.json", 1, "error", "fixture", text)
 
 
-def _languages(look: Look, draft: Draft, fixture: str) -> list[Language]:
-    own = look.writer.language(draft)
+def _locales(look: Look, draft: Draft, fixture: str) -> list[str]:
+    """Those that the fixture is written for: its reader's, and for a typical one each language."""
     if fixture != TYPICAL:
-        return [own]
-    known = look.writer.shelf.languages.all.values()
-    return [own, *(each for each in known if each.tag != own.tag and look.unit.speaks(each))]
+        return [draft.reader.locale]
+    languages = look.writer.shelf.languages
+    own = languages.best(draft.reader.locale)
+    others = [each for each in languages.all.values() if each.tag != own.tag]
+    return [draft.reader.locale, *(each.tag for each in others if look.unit.speaks(each))]
 
 
 def located(unit: Unit, error: TemplateError, rule: str) -> Finding:
