@@ -71,7 +71,7 @@ ALERT = "email.came_back"
 class News:
     """What somebody tells of an email: ``recipients`` are the names its one recipient is known by
     (none: hidden), ``status`` as in RFC 3463 or "", ``diagnostic`` the server's own words. It is
-    found by ``message_id`` or, where that is "", by the ``job`` that it told of."""
+    found by ``message_id`` or, where a relay gave it another, by the ``job`` that it told of."""
 
     kind: Kind
     recipients: tuple[str, ...] = ()
@@ -185,10 +185,9 @@ def _tell(email: Sent, reason: str, answer: str, *, dead: bool) -> Generator[Cal
 
 
 def _email(news: News) -> Generator[Call, Any, Sent | None]:
-    if news.message_id:
-        return (yield from sent.find(news.message_id))
-    if not is_job_id(news.job):
-        return None
+    found = yield from sent.find(news.message_id)
+    if found is not None or not is_job_id(news.job):
+        return found
     try:
         notice = (yield from store.load(news.job)).notice
     except JobNotFound:

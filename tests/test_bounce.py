@@ -197,9 +197,12 @@ def test_an_address_is_known_however_the_server_writes_it(db: Store) -> None:
     assert db.do(suppression.look(ANN))
 
 
-def test_an_email_is_found_by_its_job_where_the_message_id_got_lost(db: Store) -> None:
+@pytest.mark.parametrize("message_id", ["", "<relays-own@relay.example>"])
+def test_an_email_is_found_by_its_job_where_its_message_id_was_replaced(
+    db: Store, message_id: str
+) -> None:
     job = told(db)
-    assert hear(db, status="5.1.1", message_id="", job=job.id).result == "suppressed"
+    assert hear(db, status="5.1.1", message_id=message_id, job=job.id).result == "suppressed"
 
 
 def test_a_job_whose_email_never_left_is_nobodys_proof(db: Store) -> None:
