@@ -1,4 +1,5 @@
-"""Letterbox: every built-in letter as it is on the wire, once sent through the real transport.
+"""Letterbox: every built-in letter as it is on the wire, once sent through the real transport,
+signed.
 
 One for each unit and fixture, and the typical ones in each language that has a catalog.
 """
@@ -12,6 +13,8 @@ from functools import cache
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from letters.fixture import TYPICAL, fixtures_of, sample_of
 from letters.letter import Letters
@@ -21,6 +24,7 @@ from letters.shelf import Shelf
 from letters.writer import Draft, Writer
 from ringback.unsubscribe import Links, Subscription
 from tasks.envelope import Envelope
+from tasks.seal import Seal
 from tasks.smtp import Transport
 from tasks.smtp_line import Server
 from tests.rig import free_port
@@ -104,7 +108,7 @@ class _Keeper:
 
 
 def _taken() -> Iterator[tuple[str, bytes]]:
-    keeper = _Keeper()
+    keeper, seal = _Keeper(), _seal()
     controller = Controller(keeper, hostname="127.0.0.1", port=free_port())
     controller.start()
     transport = Transport(Server.at(f"smtp://127.0.0.1:{controller.port}"))
@@ -114,13 +118,19 @@ def _taken() -> Iterator[tuple[str, bytes]]:
             letter = letters.letter(
                 draft, message_id=_message_id(name), date=_DATE, reason="fallback; no receipt"
             )
-            outcome = transport.send(Envelope.of(letter), lambda: None)
+            outcome = transport.send(Envelope.of(letter, seal=seal), lambda: None)
             assert outcome.kind == "accepted", f"{name}: {outcome}"
             yield _message_id(name), keeper.got[-1]
     finally:
         letters.close()
         transport.close()
         controller.stop()
+
+
+def _seal() -> Seal:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Seal.of("ringback", pem.decode(), "example.com")
 
 
 def _message_id(name: str) -> str:
