@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from ringback import alert, audit, suppression
+from ringback import alert, audit, store, suppression
+from ringback.job import Job, Result
 from ringback.keys import demo_user, new_job_id
+from tests.e2e.look import notice_of
 from tests.e2e_page.conftest import Invite
 from tests.e2e_page.eyes import barriers, sideways
 from tests.e2e_page.people import card, ends
-from tests.rig import Rig
+from tests.rig import Rig, new_spec
 
 #: Moments that are broken over lines, and cells too narrow for words.
 BROKEN = """() => [...document.querySelectorAll('.scroll td:not(.none)')].filter((cell) => {
@@ -99,6 +101,28 @@ def test_operators_write_to_an_address_again_with_a_reason(
     board.screenshot(path=tmp_path / "stopped.png", full_page=True)
     assert barriers(board) == []
     assert sideways(board) == 0
+
+
+def test_operators_send_an_email_again_that_failed_by_no_fault_of_its_user(
+    invite: Invite, rig: Rig
+) -> None:
+    spec = new_spec("una", "Import of una.csv", grace_absent=600_000, grace_present=600_000)
+    job = rig.do(store.submit(spec)).job
+    for change in (Job.claimed, lambda job: job.ended(Result("Done")), _blocked):
+        job = rig.do(store.update(job, change))
+    board = (otto := invite("Otto.Operates.Again")).sign_in(otto.open("/ops"))
+    email = board.locator(f"[data-unsent='{job.id}']")
+    expect(email).to_contain_text("RCPT: 554 5.7.1 no relay")
+    email.get_by_test_id("ops-send-again").click()
+    expect(board.get_by_text("Say why first")).to_be_visible()
+    board.get_by_test_id("reason").fill("SPF mended")
+    email.get_by_test_id("ops-send-again").click()
+    expect(email).to_have_count(0)
+    assert notice_of(rig, job.id).state == "sent"
+
+
+def _blocked(job: Job) -> Job:
+    return job.email_failed("The mail server refused it.", "RCPT: 554 5.7.1 no relay", dead=True)
 
 
 @pytest.mark.parametrize(("path", "role"), [("/ops", "operator"), ("/support", "support")])
