@@ -59,10 +59,10 @@ def commands(post: Post) -> typer.Typer:
         locale: Locale = None,
     ) -> None:
         """Send a message as a test, to one of your own addresses."""
-        from letters.cli_draft import test_of
+        from letters.cli_draft import trial_of
 
         settings = load_settings()
-        letter = test_of(settings, name, to, fixture, job, locale)
+        letter = trial_of(settings, name, to, fixture, job, locale)
         answer = post(settings, letter)
         console.print(f"Sent to {to}: {letter['Subject']}\n{answer}", markup=False)
 

@@ -30,9 +30,9 @@ def unknown(look: Look) -> Iterator[Spot]:
     known = vocabulary(look.unit.about)
     for file, use in _uses(look):
         if not _exists(use, known):
-            names = [f"{EACH}.{name}" for name in JOB] if use.name.startswith(EACH) else known
-            hint = did_you_mean(use.name, names)
-            yield Spot(file, use.line, f"there is no “{use.name}”. {hint}")
+            name = _written(use.name)
+            names = [f"job.{it}" for it in JOB] if use.name.startswith(EACH) else known
+            yield Spot(file, use.line, f"there is no “{name}”. {did_you_mean(name, names)}")
 
 
 def _exists(use: Use, known: Mapping[str, Variable]) -> bool:
@@ -51,7 +51,9 @@ def undeclared(look: Look) -> Iterator[Spot]:
         named = any(name in declared for name in declared_as(use.name))
         part = any(name.startswith(f"{use.name}.") for name in declared)
         if _exists(use, known) and not named and not part:
-            text = f"“{use.name}” isn't declared in message.toml; add it under [variables]"
+            text = (
+                f"“{_written(use.name)}” isn't declared in message.toml; add it under [variables]"
+            )
             yield Spot(file, use.line, text)
 
 
@@ -121,14 +123,16 @@ def untested(look: Look) -> Iterator[Spot]:
             continue
         test = f"{{% if {_written(use.name)} %}} … {{% endif %}}"
         if variable.type == "time" or ".error." in use.name:
-            text = f"“{use.name}” may be missing; put it into {test}"
+            text = f"“{_written(use.name)}” may be missing; put it into {test}"
             yield Spot(file, use.line, text, "error")
         elif _has_words(look, file, use.line):
-            text = f"“{use.name}” may be empty, and words stand beside it; put them into {test}"
+            empty = f"“{_written(use.name)}” may be empty, and words stand beside it"
+            text = f"{empty}; put them into {test}"
             yield Spot(file, use.line, text)
 
 
 def _written(name: str) -> str:
+    """A name as authors write it: most call the one of ``jobs`` that a loop is at ``job``."""
     return name.replace(f"{EACH}.", "job.")
 
 
@@ -144,7 +148,9 @@ def number(look: Look) -> Iterator[Spot]:
         variable = variable_of(use.name, known)
         bare = use.printed and not _NUMBERS & set(use.filters)
         if bare and variable is not None and variable.type == "number":
-            yield Spot(file, use.line, f"write “{use.name}” as {_written(use.name)}|number")
+            yield Spot(
+                file, use.line, f"write “{_written(use.name)}” as {_written(use.name)}|number"
+            )
 
 
 def phrases(look: Look) -> Iterator[Spot]:

@@ -192,7 +192,7 @@ def test_an_unknown_variable_is_told_with_the_one_that_is_meant(line: str, text:
 def test_what_is_wrong_in_a_loop_is_found_too() -> None:
     source = own("digest").files["body.md"].replace("job.headline", "job.headlin")
     finding = one({"body.md": source}, "unknown", "digest")
-    assert finding.text == "there is no “jobs[].headlin”. Did you mean “jobs[].headline”?"
+    assert finding.text == "there is no “job.headlin”. Did you mean “job.headline”?"
 
 
 def test_a_variable_that_is_not_declared_is_a_warning() -> None:
