@@ -89,9 +89,10 @@ class AttemptErrorView(Answer):
 
 
 class AttemptErrors(Answer):
-    """Latest last."""
+    """Latest last. ``mail``: what the mail server said of the email about the job, last of all."""
 
     errors: list[AttemptErrorView]
+    mail: str | None
 
 
 # -- operators

@@ -151,7 +151,9 @@ class Support:
         """What no user gets."""
         job = await self._looked(asked, "errors")
         found = await self._db.do(traces.errors(job.id))
-        return reply(AttemptErrors(errors=[AttemptErrorView(**plain(error)) for error in found]))
+        errors = [AttemptErrorView(**plain(error)) for error in found]
+        mail = job.notice.answer if job.notice is not None else ""
+        return reply(AttemptErrors(errors=errors, mail=mail or None))
 
     async def cancel(self, asked: Asked[None, DeedRequest]) -> web.Response:
         """202: it is asked to stop, or has stopped; the view tells which."""

@@ -229,6 +229,16 @@ def test_nobody_at_the_port_costs_no_try() -> None:
     assert (notice.state, notice.tries, notice.reason) == ("delayed", 0, DOWN.reason)
 
 
+def test_a_mailer_that_was_frozen_at_the_point_of_no_return_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.smtp.FRESH", 0.0)  # asleep: its claim may be somebody else's by now
+    with sending(Postman()) as it:
+        it.send()
+        assert it.postman.received == []
+        assert it.ledger() == "data-sent", "so whoever takes over tries at most once more"
+
+
 # -- TLS and sign-in
 
 

@@ -349,6 +349,19 @@ async def test_support_reads_why_attempts_failed(node: Node, db: Store) -> None:
     _, told = await node.ask("GET", f"/api/v1/support/jobs/{job_id}/errors", sue)
     (error,) = told["errors"]
     assert (error["code"], error["message"], error["trace"]) == ("bank_away", "No answer.", None)
+    assert told["mail"] is None
+
+
+async def test_support_reads_what_the_mail_server_said_and_its_user_does_not(
+    node: Node, db: Store
+) -> None:
+    job_id = unsent_email(db)
+    path = f"/api/v1/support/jobs/{job_id}/errors"
+    _, told = await node.ask("GET", path, node.token("sue", "support"))
+    assert told == {"errors": [], "mail": "RCPT: 554 no relay"}
+    _, view = await node.ask("GET", f"/api/v1/jobs/{job_id}", node.token("ann"))
+    assert view["email"]["reason"] == "The mail server refused the email."
+    assert "554" not in str(view)
 
 
 async def test_deeds_of_support_have_a_reason_and_are_in_the_trail(node: Node, db: Store) -> None:

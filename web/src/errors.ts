@@ -17,7 +17,7 @@ export interface AttemptError {
 }
 
 export interface SupportActions {
-  errors(id: string): Promise<Answer<{ readonly errors: readonly AttemptError[] }>>;
+  errors(id: string): Promise<Answer<{ readonly errors: readonly AttemptError[]; readonly mail: string | null }>>;
   force(id: string): Promise<Problem | null>;
 }
 
@@ -25,6 +25,7 @@ export interface SupportActions {
 export function supportNode(id: string, actions: SupportActions): HTMLElement {
   const list = h("ol", { class: "errors", "data-testid": "job-errors" });
   const status = h("p", { class: "quiet", role: "status" });
+  const mail = h("p", { class: "quiet", "data-testid": "job-mail-answer", hidden: true });
   const note = h("p", { class: "field-error", role: "alert", hidden: true });
   const force = button("Stop without a safe point", "danger", "job-force", (it) => {
     void whileBusy(it, "Stopping…", async () => {
@@ -36,7 +37,7 @@ export function supportNode(id: string, actions: SupportActions): HTMLElement {
     "details",
     { class: "happened", "data-testid": "job-support" },
     h("summary", {}, "For support: errors and traces"),
-    h("div", { class: "happened-body" }, list, status, force, note),
+    h("div", { class: "happened-body" }, list, status, mail, force, note),
   );
   details.addEventListener("toggle", () => {
     // a job that has ended can't be stopped; the card around this says where it stands
@@ -51,6 +52,7 @@ export function supportNode(id: string, actions: SupportActions): HTMLElement {
     if (!answer.ok) return say(status, problemText(answer.problem));
     list.replaceChildren(...answer.value.errors.map(errorNode));
     say(status, answer.value.errors.length ? "" : "No attempt of this job has failed.");
+    say(mail, answer.value.mail ? `The mail server’s last answer: ${answer.value.mail}` : "");
   }
   return details;
 }
