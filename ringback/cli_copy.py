@@ -30,10 +30,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def published(name: Named = None) -> None:
-    """What authors published: by whom, when and what for, newest first."""
+    """What authors published: by whom, when and what for; a message's newest first."""
     db = new_store()
     if name is None:
-        found = db.do(editions.in_force(db.do(editions.serial())))
+        in_force = db.do(editions.in_force(db.do(editions.serial())))
+        found = sorted(in_force, key=lambda it: it.name)
     else:
         found = db.do(editions.history(name))
     if not found:

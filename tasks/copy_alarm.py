@@ -3,6 +3,8 @@ and that it is over once it is written again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from letters.unit import TemplateError, Unit
@@ -12,6 +14,8 @@ from ringback.editions import alert_key
 from ringback.errors import RevisionNotFound, StoreUnavailable
 
 log = structlog.get_logger(__name__)
+
+FOLDER = "copy folder"  #: the alert's name; no message is called so
 
 
 class CopyAlarm:
@@ -30,6 +34,17 @@ class CopyAlarm:
                 self._sound(unit, error)
         except StoreUnavailable as away:  # the letter goes out all the same
             log.warning("copy.alert_lost", unit=unit.name, reason=str(away))
+
+    def look(self, troubles: Sequence[TemplateError]) -> None:
+        """What of the folder can't be read at all, as a mailer starts; nothing: it is over."""
+        try:
+            if troubles:
+                log.warning("copy.unreadable", reason=str(troubles[0]), count=len(troubles))
+                self._db.do(alert.sound(FOLDER, _unreadable(troubles)))
+            else:
+                self._db.do(alert.settle(FOLDER))
+        except StoreUnavailable as away:
+            log.warning("copy.alert_lost", unit=FOLDER, reason=str(away))
 
     def _sound(self, unit: Unit, error: TemplateError) -> None:
         log.warning("copy.failed", unit=unit.name, revision=unit.revision, reason=str(error))
@@ -67,3 +82,12 @@ class CopyAlarm:
             return self._db.do(editions.revision(unit.name, unit.revision)).who
         except RevisionNotFound:
             return "somebody"
+
+
+def _unreadable(troubles: Sequence[TemplateError]) -> str:
+    more = f" and {len(troubles) - 1} more" if troubles[1:] else ""
+    return (
+        f"Copy in the folder of templates can't be used: {str(troubles[0]).rstrip('.')}{more}. "
+        "Emails go out with what is built in. Correct it (`ringback templates lint` lists all), "
+        "and start the mailers again."
+    )

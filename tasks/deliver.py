@@ -121,7 +121,9 @@ def _make(settings: Settings, db: Store, stack: ExitStack) -> Callable[[str], No
         to_a_domain=Limit("mail", rate) if rate else None, bounces=settings.bounce_address or "",
         handouts=Handouts(settings.links, settings.public_url), seal=Seal.of_settings(settings),
     )  # fmt: skip
-    letters = Letters(Shelf(settings.templates), sender, CopyAlarm(db), live=settings.dev)
+    shelf, alarm = Shelf(settings.templates), CopyAlarm(db)
+    alarm.look(shelf.troubles)
+    letters = Letters(shelf, sender, alarm, live=settings.dev)
     stack.callback(letters.close)
     transport = Transport(Server.at(settings.smtp_url, settings.smtp_tls))
     stack.callback(transport.close)

@@ -251,3 +251,22 @@ def test_in_development_a_saved_file_counts_for_the_next_email(
     desk.ends()
     assert str(desk.deliver()["Subject"]).startswith("Again: "), "as it was"
     desk.letters.close()
+
+
+def test_copy_that_can_not_even_be_read_is_told_as_a_mailer_starts(
+    db: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "faild").mkdir()
+    (tmp_path / "failed").mkdir()
+    subject = tmp_path / "failed" / "subject.txt"
+    subject.write_bytes(b"Fine\n\xff\n")
+    CopyAlarm(db).look(Shelf(tmp_path).troubles)
+    (told,) = [it.text for it in db.do(alert.open_ones())]
+    assert "“faild” is no message. Did you mean “failed”? and 1 more. Emails go out" in told
+    (tmp_path / "faild").rmdir()
+    CopyAlarm(db).look(Shelf(tmp_path).troubles)
+    (told,) = [it.text for it in db.do(alert.open_ones())]
+    assert "failed/subject.txt:2: this file isn't UTF-8; save it as UTF-8. Emails go out" in told
+    subject.write_text("Fine")
+    CopyAlarm(db).look(Shelf(tmp_path).troubles)
+    assert db.do(alert.open_ones()) == []
