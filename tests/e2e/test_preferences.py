@@ -56,7 +56,7 @@ def test_who_wants_each_email_gets_it_though_a_tab_showed_the_end(
     body = message.get_body(("plain",))
     assert body is not None
     text = " ".join(body.get_content().split())
-    assert "you started this job and want an email each time" in text
+    assert "diesen Auftrag gestartet haben und jedes Mal eine E-Mail wünschen" in text
     today = datetime.now(UTC) + timedelta(hours=9)
     assert f"{today:%d.%m.%Y}" in text  # as German has it, on Tokyo's day
 
