@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from tasks.smtp_answer import (
     Outcome,
 )
 from tasks.smtp_line import Pace, Server
+from tasks.smtp_pool import MOST
 from tests.eye import ask
 from tests.postman import DROP, HANG, Postman, certificate
 from tests.rig import new_spec, until
@@ -394,6 +396,17 @@ def test_a_connection_carries_only_so_many_emails(monkeypatch: pytest.MonkeyPatc
             assert it.send(user).state == "sent"
         assert it.postman.connections == 2
         assert "QUIT" in it.postman.heard
+
+
+def test_many_threads_share_few_connections() -> None:
+    with sending(Postman(pause=0.05)) as it:
+        users = [f"user{n}" for n in range(24)]
+        jobs = [it.due(user) for user in users]
+        with ThreadPoolExecutor(12) as threads:
+            list(threads.map(it.mailer.deliver, users))
+        assert {it.notice(job).state for job in jobs} == {"sent"}
+        assert len(it.postman.received) == len(users)
+        assert it.postman.connections <= MOST
 
 
 def test_an_idle_connection_is_ended_politely() -> None:
