@@ -131,7 +131,7 @@ def target(look: Look, it: Written) -> Iterator[Spot]:
             continue
         if not (on_loopback(href) and href.startswith(look.writer.sender.page)):
             yield Spot(file, where, f"“{text}” leads to {href}; links begin with https://")
-    if it.typical and (broken := re.search(r"\[[^\]]*\]\([^)]*\)?", it.page.text)):
+    if it.typical and (broken := re.search(r"\[[^\[\]]*\]\([^)]*\)?", it.page.text)):
         where = look.line_of(file, r"\]\(")
         yield Spot(
             file,

@@ -14,8 +14,8 @@ from letters.uses import EACH, Use, declared_as, of_each, uses, variable_of
 from letters.vocabulary import JOB, Variable, vocabulary
 
 _TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}")
-_LINK = re.compile(r"(!?)\[[^\]\n]*\]\(\s*<?((?:\{\{.*?\}\}|[^)\s>])*)")
-_HTML = re.compile(r"<\s*/?\s*[a-zA-Z][^<>]*>")
+_LINK = re.compile(r"(!?)\[[^\[\]\n]*\]\(\s*<?((?:\{\{.*?\}\}|[^)\s>])*)")
+_HTML = re.compile(r"<\s*(?:/\s*)?[a-zA-Z][^<>]*>")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = {"number", "plural", "units", "int"}
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from types import FrameType
@@ -14,7 +18,7 @@ from typing import IO, Any
 
 from letters import sandbox
 from letters.fixture import TYPICAL
-from letters.lint import lint
+from letters.lint import Finding, lint
 from letters.people import Reader, Sender
 from letters.press import _SIZE
 from letters.render import Parts
@@ -45,35 +49,58 @@ def main(args: dict[str, Any], requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 class _InTime(Writer):
-    """A writer that stops after ``patience`` seconds, at the line that it has got to."""
+    """A writer that stops after ``patience`` seconds, at the line that it has got to; lint stops
+    after twice as many."""
 
     def __init__(self, shelf: Shelf, sender: Sender, patience: float) -> None:
         super().__init__(shelf, sender)
         self._patience = patience
+        self._over = 0.0
         signal.signal(signal.SIGALRM, self._stop)
 
     def parts(self, draft: Draft) -> Parts:
-        # again and again, should somebody have caught the first
-        signal.setitimer(signal.ITIMER_REAL, self._patience, 0.5)
         try:
-            return super().parts(draft)
+            with self._within(self._patience):
+                return super().parts(draft)
         except sandbox.TookTooLong as error:  # in no template: in Markdown, say
             raise Overrun(draft.unit.at("body.md"), 1, str(error)) from error
         except (MemoryError, RecursionError) as error:
             reason = "this takes too much memory; look for what doubles or nests"
             raise Overrun(draft.unit.at("body.md"), 1, reason) from error
+
+    def lint(self, unit: Unit) -> list[Finding]:
+        """Raises Overrun where one of the rules takes too long."""
+        try:
+            with self._within(2 * self._patience):
+                return lint(unit, self)
+        except sandbox.TookTooLong as error:
+            raise Overrun(unit.at("body.md"), 1, str(error)) from error
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Raises TookTooLong inside, at the latest when the time of what is around it is over."""
+        outer, now = self._over, time.monotonic()
+        self._over = min(now + seconds, outer or math.inf)
+        try:
+            # again and again, should somebody have caught the first
+            signal.setitimer(signal.ITIMER_REAL, max(self._over - now, 0.001), 0.5)
+            yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            self._over = outer
+            if outer:
+                left = max(outer - time.monotonic(), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, left, 0.5)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         raise sandbox.TookTooLong(f"this takes longer than {self._patience:g} s")
 
 
-def _answer(writer: Writer, asked: dict[str, Any]) -> dict[str, Any]:
+def _answer(writer: _InTime, asked: dict[str, Any]) -> dict[str, Any]:
     unit = _unit(asked["unit"])
     try:
         if asked["what"] == "lint":
-            return {"answer": [asdict(finding) for finding in lint(unit, writer)]}
+            return {"answer": [asdict(finding) for finding in writer.lint(unit)]}
         draft = Draft(unit, asked["views"], Reader(**asked["reader"]))
         return {"answer": asdict(writer.parts(draft))}
     except TemplateError as error:
