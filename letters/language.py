@@ -41,8 +41,13 @@ class Line:
     text: str
 
 
-def translatable(source: str) -> Iterator[Line]:
+@lru_cache(maxsize=256)  # each letter asks, of the same few files
+def translatable(source: str) -> tuple[Line, ...]:
     """The lines of a template that have words of their own."""
+    return tuple(_with_words(source))
+
+
+def _with_words(source: str) -> Iterator[Line]:
     for number, line in enumerate(source.splitlines(), 1):
         text = _split(line)[1]
         if re.search(r"[^\W\d_]", _TAGS.sub("", _without_urls(text))):
@@ -230,6 +235,7 @@ def _translations(catalog: Catalog) -> gettext.GNUTranslations:
     return gettext.GNUTranslations(file)
 
 
+@lru_cache(maxsize=4096)  # one number stands in several places of a letter
 def number_of(value: float, locale: Locale) -> str:
     """1204 as people of the locale write it: "1,204", "1.204"."""
     return str(format_decimal(value, locale=locale))

@@ -14,10 +14,10 @@ import string
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from letters.lines import broken, columns
@@ -65,6 +65,8 @@ def plain(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
+    if text.isascii() and text.isprintable():  # as most are
+        return " ".join(text.split())
     shown = "".join(char if _printable(char) else " " for char in _BIDI_CONTROLS.sub("", text))
     return " ".join(shown.split())
 
@@ -75,6 +77,8 @@ def _printable(char: str) -> bool:
 
 
 def _kept_in_place(text: str) -> str:
+    if text.isascii():
+        return text
     rtl = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)
     return isolated(text) if rtl else text
 
@@ -99,6 +103,7 @@ def is_cjk(char: str) -> bool:
     )
 
 
+@cache  # to make one takes longer than to parse a letter
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).disable(_OFF)
     parser.normalizeLink = lambda url: url  # type: ignore[method-assign]  # it would encode our marks
@@ -122,7 +127,7 @@ class Prose:
     def html(self) -> str:
         """Sanitised HTML of a few plain tags; the button, ``class="button"``, is a table cell."""
         page = nh3.clean(
-            RendererHTML().render(self._tokens, _parser().options, {}),
+            _parser().renderer.render(self._tokens, _parser().options, {}),
             tags=_TAGS,
             attributes={"a": {"href", "class"}},
             url_schemes=SCHEMES,
