@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -324,3 +325,52 @@ def test_an_installation_without_a_secret_of_its_own_needs_one_for_its_links(
         _ = settings.links
     monkeypatch.setenv("RINGBACK_LINK_SECRET", "s" * 32)
     assert load_settings().links == "s" * 32
+
+
+# -- whom test emails reach
+
+
+def up_is_on(tmp_path: Path, **noted: str) -> None:
+    """`ringback up` runs here, and noted its addresses."""
+    (tmp_path / ".ringback").mkdir()
+    note = {"store_url": "redis://127.0.0.1:7000/0", "url": "http://127.0.0.1:8000", **noted}
+    (tmp_path / ".ringback" / "up.json").write_text(json.dumps(note))
+
+
+def test_tests_reach_the_inbox_of_a_developer_whoever_they_are_for(tmp_path: Path) -> None:
+    up_is_on(tmp_path, smtp_url="smtp://127.0.0.1:7001")
+    settings = load_settings()
+    assert settings.mail_server == "smtp://127.0.0.1:7001"
+    assert settings.takes_tests("anybody@example.com")
+
+
+def test_what_runs_here_with_a_real_mail_server_gives_it_to_no_other_command(
+    tmp_path: Path,
+) -> None:
+    up_is_on(tmp_path)
+    with pytest.raises(SettingsError, match="RINGBACK_SMTP_URL isn't set"):
+        _ = load_settings().mail_server
+
+
+def test_a_production_without_a_mail_server_has_none_of_a_developer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    up_is_on(tmp_path, smtp_url="smtp://127.0.0.1:7001")
+    settings = with_env(monkeypatch, STORE_URL="redis://store.example.com/0")
+    with pytest.raises(SettingsError, match="RINGBACK_SMTP_URL isn't set"):
+        _ = settings.mail_server
+
+
+def test_where_emails_leave_tests_go_to_those_who_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = with_env(
+        monkeypatch, SMTP_URL="smtp://mail.example.com", DEV="1",
+        TEST_RECIPIENTS=" Ann@example.com ,@Example.ORG,",
+    )  # fmt: skip
+    assert settings.test_recipients == ("Ann@example.com", "@Example.ORG")
+    assert settings.takes_tests("ann@example.com")
+    assert settings.takes_tests("bea@example.org")
+    assert not settings.takes_tests("bea@example.com")
+    assert not settings.takes_tests("bea@sub.example.org")
+    assert not settings.takes_tests("ann@example.com.evil.example")
