@@ -47,7 +47,8 @@ class Library:
     def __init__(self, settings: Settings, *, published: bool = False) -> None:
         self.settings = settings
         self.shelf = Shelf(settings.templates)
-        self.sender = Sender(settings.email_from, settings.public_url, settings.support)
+        # of `ringback up`, its emails lead to its own pages
+        self.sender = Sender(settings.email_from, settings.gateway_url, settings.support)
         self.store = _store_of(settings) if published else None
         self.published: Layer = NOTHING
         if self.store is not None:
