@@ -228,7 +228,7 @@ class JobWords:
     def problem_line(self) -> str:
         """The first kind of what failed on one line, with what to do: an inbox shows no more."""
         told = [
-            f"{sentence(kind.message)} {sentence(kind.action)}".strip()
+            _together(sentence(kind.message), sentence(kind.action))
             for kind in self._facts.failures[:1]
         ]
         return " ".join(told)
@@ -289,11 +289,7 @@ class JobWords:
         return "".join(self._bullet(kind) for kind in kinds)
 
     def _bullet(self, kind: Problem) -> str:
-        message, action = sentence(kind.message), sentence(kind.action)
-        told = f"**{message}** {action}".rstrip()
-        if action and message.startswith(ISOLATE):
-            told = isolated(f"**{bare(message)}** {bare(action)}")
-        told = f"- {told}"
+        told = f"- {_together(sentence(kind.message), sentence(kind.action), mark='**')}"
         if not kind.examples:
             return told + "\n"
         shown = self._speaker.row(kind.examples, Sentence.SEMICOLON)
@@ -313,6 +309,14 @@ class JobWords:
         if error.category == "input" if error else self.failed:
             return Sentence.SEE_CHANGE
         return Sentence.START_AGAIN if "all" in self.can_retry else Sentence.SEE_JOB
+
+
+def _together(message: str, action: str, mark: str = "") -> str:
+    """Two sentences of a job, the first in marks: as one, so that they stay in their order in a
+    letter that runs the other way."""
+    if action and message.startswith(ISOLATE):
+        return isolated(f"{mark}{bare(message)}{mark} {bare(action)}")
+    return f"{mark}{message}{mark} {action}".strip()
 
 
 def states_told(states: Sequence[tuple[str, int]], speaker: Speaker) -> str:

@@ -164,7 +164,8 @@ def test_words_from_left_to_right_are_kept_apart_in_an_arabic_letter() -> None:
     trouble = problem(3, "3 rows have no ID", action="Give each an ID", examples=["line 2"])
     parts = told("ar", succeeded=2, failed=3, problems=[trouble])
     assert parts.subject.startswith("\u2068Import of customers.csv\u2069: ")
-    assert "\u20683 rows have no ID. Give each an ID.\u2069" in parts.text
+    for part in (parts.text, parts.preheader):
+        assert "\u20683 rows have no ID. Give each an ID.\u2069" in part
     assert re.search("معرّف المهمة: \u20681f-[-0-9a-f]+\u2069", parts.text)
 
 
