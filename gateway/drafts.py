@@ -120,6 +120,7 @@ def edition_fields(edition: Edition) -> dict[str, Any]:
     """The members of an ``EditionView``."""
     return {
         "revision": edition.revision, "at": str(edition.at), "who": edition.who,
+        "called": edition.called or edition.who,
         "note": edition.note, "withdrawn": edition.withdrawn, "restored": edition.restored,
     }  # fmt: skip
 

@@ -293,12 +293,14 @@ class FindingView(Answer):
 
 
 class EditionView(Answer):
-    """A revision of published copy. ``withdrawn``: from then on the copy below counts again;
-    ``restored``: it has the files of that older revision."""
+    """A revision of published copy. ``who``: the author's id, ``called``: their name, for people.
+    ``withdrawn``: from then on the copy below counts again; ``restored``: it has the files of that
+    older revision."""
 
     revision: int
     at: Moment
     who: str
+    called: str
     note: str
     withdrawn: bool
     restored: int | None

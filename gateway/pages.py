@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,23 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+#: The studio shows emails in frames, which stand under its policy: their styles are in the HTML.
+#: Nothing that a style could fetch is allowed either.
+STUDIO = {
+    **HEADERS,
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+    ),
+}
 FOREVER = "public, max-age=31536000, immutable"  # the assets' names carry their hash
 
 
 def routes(*, inbox: bool) -> list[Any]:
-    """`/`, `/support`, `/ops`, `/docs`, `/inbox` (dev mail) and `/assets`."""
+    """`/`, `/support`, `/ops`, `/studio`, `/docs`, `/inbox` (dev mail) and `/assets`."""
     pages = [
         web.get("/", _page("index.html")), web.get("/docs", _page("docs.html")),
         web.get("/support", _page("support.html")), web.get("/ops", _page("ops.html")),
+        web.get("/studio", _page("studio.html", STUDIO)),
     ]  # fmt: skip
     if inbox:
         pages.append(web.get("/inbox", _page("inbox.html")))
@@ -32,13 +42,13 @@ def routes(*, inbox: bool) -> list[Any]:
     return pages
 
 
-def _page(name: str) -> Any:
+def _page(name: str, headers: Mapping[str, str] = HEADERS) -> Any:
     async def page(_: web.Request) -> web.StreamResponse:
         path = STATIC / name
         if not path.is_file():
             text = "The pages aren't built yet. Run: make web"
             return web.Response(text=text, status=503)
-        return web.FileResponse(path, headers={**HEADERS, "Cache-Control": "no-cache"})
+        return web.FileResponse(path, headers={**headers, "Cache-Control": "no-cache"})
 
     return page
 

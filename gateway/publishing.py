@@ -97,7 +97,9 @@ class Publishing:
             raise wrong_fields([FieldError("files", None, message)])
         refuse(await self._proofs.lint(desk.drafted(shelf, name, own, published)))
         base = await self._base(name, wanted.base)
-        deed = editions.publish(name, own, asked.user, wanted.note, base, _op(asked))
+        deed = editions.publish(
+            name, own, asked.user, wanted.note, base, _op(asked), called=_called(asked)
+        )  # fmt: skip
         return await self._done(name, deed)
 
     async def roll_back(self, asked: Asked[None, RollbackRequest]) -> web.Response:
@@ -106,7 +108,7 @@ class Publishing:
         await self._limits.draft(asked.user)
         base = await self._base(name, wanted.base)
         deed = editions.roll_back(
-            name, wanted.revision, asked.user, wanted.note, base, _op(asked)
+            name, wanted.revision, asked.user, wanted.note, base, _op(asked), called=_called(asked)
         )  # fmt: skip
         return await self._done(name, deed)
 
@@ -145,3 +147,9 @@ class Publishing:
 def _op(asked: Asked[None, Any]) -> str:
     key = idempotency_key(asked.request.headers.get("Idempotency-Key"))
     return secrets.token_hex(16) if key is None else key
+
+
+def _called(asked: Asked[None, Any]) -> str:
+    """The name by which other authors know this one."""
+    owner = asked.identity.owner
+    return owner.name or owner.email or ""

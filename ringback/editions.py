@@ -33,9 +33,9 @@ NOTE = 500  #: characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """One revision: who published it, when, and what for. ``withdrawn``: from then on the copy
-    below counts again; ``restored``: it has the files of that older revision. ``files`` are there
-    where they were asked for."""
+    """One revision: who published it (``called``: their name), when, and what for. ``withdrawn``:
+    from then on the copy below counts again; ``restored``: it has the files of that older
+    revision. ``files`` are there where they were asked for."""
 
     name: str
     revision: int
@@ -44,24 +44,26 @@ class Edition:
     note: str
     withdrawn: bool = False
     restored: int | None = None
+    called: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(
-    name: str, files: Mapping[str, str], who: str, note: str, base: int, op: str
-) -> Generator[Call, Any, Edition]:
+    name: str, files: Mapping[str, str], who: str, note: str, base: int, op: str,
+    *, called: str = "",
+) -> Generator[Call, Any, Edition]:  # fmt: skip
     """Makes ``files`` the newest revision of ``name``, durably; goes to the audit trail first.
 
     ``base``: the newest revision that the author knew of, 0 for none. Repeated with the same
     ``op``, it is the same publication. Raises StaleCopy where there is a newer one, and
     TooMuchCopy.
     """
-    deed = _publish(name, files, who, note, base, op)
+    deed = _publish(name, files, who, note, base, op, called=called)
     return (yield from audit.audited(who, f"publish copy {name}", note, (), deed))
 
 
 def roll_back(
-    name: str, revision: int, who: str, note: str, base: int, op: str
+    name: str, revision: int, who: str, note: str, base: int, op: str, *, called: str = ""
 ) -> Generator[Call, Any, Edition]:
     """Publishes what an older revision had, or, for 0, withdraws what was published: then the copy
     of the installation's folder counts, or what is built in.
@@ -69,7 +71,7 @@ def roll_back(
     Otherwise as ``publish``. Raises RevisionNotFound, too.
     """
     what = f"roll back copy {name} to {revision}" if revision else f"withdraw copy {name}"
-    deed = _roll_back(name, revision, who, note, base, op)
+    deed = _roll_back(name, revision, who, note, base, op, called)
     return (yield from audit.audited(who, what, note, (), deed))
 
 
@@ -147,19 +149,19 @@ def _publish(
 
 
 def _roll_back(
-    name: str, number: int, who: str, note: str, base: int, op: str
+    name: str, number: int, who: str, note: str, base: int, op: str, called: str
 ) -> Generator[Call, Any, Edition]:
     if not number:
-        return (yield from _publish(name, {}, who, note, base, op, withdrawn=True))
+        return (yield from _publish(name, {}, who, note, base, op, withdrawn=True, called=called))
     old = yield from revision(name, number)
-    more = {"restored": number, "withdrawn": old.withdrawn}
+    more = {"restored": number, "withdrawn": old.withdrawn, "called": called}
     return (yield from _publish(name, old.files, who, note, base, op, **more))
 
 
 def _stale(name: str, edition: Edition | None) -> StaleCopy:
     if edition is None:
         return StaleCopy(name, 0, "", "")
-    return StaleCopy(name, edition.revision, edition.who, str(edition.at))
+    return StaleCopy(name, edition.revision, edition.called or edition.who, str(edition.at))
 
 
 def _op(who: str, name: str, op: str, *content: bytes) -> str:

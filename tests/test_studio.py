@@ -262,12 +262,14 @@ async def test_other_peoples_jobs_need_a_role_and_each_look_is_noted(
 async def test_published_copy_counts_from_then_on_and_has_a_history(amy: Author) -> None:
     status, made = await amy.publish("failed", body_md=BODY)
     assert (status, made["revision"], made["who"], made["note"]) == (201, 1, "amy", "clearer")
+    assert made["called"] == "amy@example.com"
     shown = await amy.get("messages/failed")
     assert (shown["origin"], shown["revision"], shown["newest"]) == ("published", 1, 1)
     assert (shown["files"]["body.md"], shown["own"]) == (BODY, ["body.md"])
     assert shown["revisions"] == [made]
     rows = {row["name"]: row for row in (await amy.get("messages"))["messages"]}
-    assert (rows["failed"]["published_by"], rows["failed"]["published_at"]) == ("amy", made["at"])
+    row = rows["failed"]
+    assert (row["published_by"], row["published_at"]) == ("amy@example.com", made["at"])
     whole = await amy.get("messages/failed/revisions/1")
     assert whole == {**made, "name": "failed", "files": {"body.md": BODY}}
 
@@ -284,13 +286,18 @@ async def test_what_is_the_same_below_is_not_published(amy: Author) -> None:
     assert (status, told["errors"][0]["field"]) == (400, "files")
 
 
+async def test_copy_for_one_type_is_published_with_the_jobs_of_the_general_one(amy: Author) -> None:
+    status, _ = await amy.publish("cancelled.my.type", subject_txt="Over: {{ job.subject }}")
+    assert status == 201
+
+
 async def test_who_publishes_over_newer_copy_is_told_who_was_first(node: Node, amy: Author) -> None:
     _, first = await Author(node, "ben").publish("failed", body_md=BODY, note="mine")
     for base in (None, 0, 7):
         status, told = await amy.publish("failed", base, body_md=BODY + "\nMore.\n")
         assert (status, told["newest"]) == (409, first)
         assert told["type"].endswith(":stale-copy")
-        assert "ben published revision 1" in told["detail"]
+        assert "ben@example.com published revision 1" in told["detail"]
     status, made = await amy.publish("failed", 1, body_md=BODY + "\nMore.\n")
     assert (status, made["revision"]) == (201, 2)
 

@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// The gateway serves the built entries at /, /inbox and /docs, and the hashed files at /assets/.
+// The gateway serves the built entries at /, /inbox, /docs, /studio and so on, and the hashed files at /assets/.
 // In development (`npm run dev`) everything else goes to a gateway on its default port.
 const gateway = "http://127.0.0.1:8000";
 
@@ -14,7 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Swagger UI is that large, and only /docs loads it.
     chunkSizeWarningLimit: 1_700,
-    rolldownOptions: { input: ["index.html", "inbox.html", "docs.html", "support.html", "ops.html"] },
+    rolldownOptions: { input: ["index.html", "inbox.html", "docs.html", "support.html", "ops.html", "studio.html"] },
   },
   server: {
     proxy: {

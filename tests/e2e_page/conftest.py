@@ -22,6 +22,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     assert built, "the pages aren't built yet, run: make web"
     whole = Rig(tmp_path_factory.mktemp("rig"))
     whole.own["GRACE_PRESENT"] = whole.own["GRACE_ABSENT"]  # nobody waits for who has just left
+    whole.own["TEMPLATES"] = str(tmp_path_factory.mktemp("templates"))  # none yet
     try:
         whole.inbox()
         whole.mailer()

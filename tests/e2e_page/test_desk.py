@@ -125,13 +125,16 @@ def _blocked(job: Job) -> Job:
     return job.email_failed("The mail server refused it.", "RCPT: 554 5.7.1 no relay", dead=True)
 
 
-@pytest.mark.parametrize(("path", "role"), [("/ops", "operator"), ("/support", "support")])
+@pytest.mark.parametrize(
+    ("path", "role"), [("/ops", "operator"), ("/support", "support"), ("/studio", "author")]
+)
 def test_who_lacks_a_pages_role_is_told_and_stays_signed_in(
     invite: Invite, path: str, role: str
 ) -> None:
     page = invite(f"Ann.Strays.{role}").here()
     page.goto(page.url.rstrip("/") + path)
     expect(page.get_by_test_id("denied")).to_contain_text(f"needs the role “{role}”")
+    expect(page.get_by_test_id("denied")).to_contain_text("Ask whoever runs Ringback")
     assert barriers(page) == []
     page.get_by_role("link", name="Go to your jobs").click()
     page.get_by_test_id("sign-out").wait_for()

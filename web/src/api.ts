@@ -113,7 +113,8 @@ function broken(detail: string): Problem {
   return { ...UNREACHABLE, detail };
 }
 
-function save(blob: Blob, name: string): void {
+/** Hands data to the browser's downloads. */
+export function save(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   const anchor = Object.assign(document.createElement("a"), { href: url, download: name });
   anchor.click();

@@ -2,6 +2,7 @@
 import { call, problemText } from "./api.js";
 import { byId, Fill, h, say, setAttribute } from "./dom.js";
 import { clock } from "./measure.js";
+import { toggle } from "./toggle.js";
 
 interface Listed {
   readonly id: string;
@@ -112,36 +113,16 @@ function readerNodes(message: Message): Node[] {
 
 function tabs(views: Record<Tab, HTMLElement>): HTMLElement {
   const labels: Record<Tab, string> = { html: "HTML", text: "Text", headers: "Headers" };
-  return choice("View", Object.keys(labels) as Tab[], labels, (chosen) => {
+  return toggle("View", "inbox-view", labels, (chosen) => {
     for (const [tab, view] of Object.entries(views)) view.hidden = tab !== chosen;
-  });
+  }).element;
 }
 
 function widths(frame: HTMLElement): HTMLElement {
   const labels = { desktop: "Desktop", mobile: "Mobile (375 px)" };
-  return choice("Width", ["desktop", "mobile"] as const, labels, (chosen) =>
-    frame.classList.toggle("narrow", chosen === "mobile"),
-  );
-}
-
-/** Buttons of which one is pressed; the first is from the start. */
-function choice<T extends string>(
-  name: string,
-  values: readonly T[],
-  labels: Record<T, string>,
-  chosen: (value: T) => void,
-): HTMLElement {
-  const buttons = values.map((value) =>
-    h("button", { type: "button", "data-testid": `inbox-${name.toLowerCase()}-${value}` }, labels[value]),
-  );
-  const press = (index: number): void => {
-    buttons.forEach((button, at) => setAttribute(button, "aria-pressed", String(at === index)));
-    const value = values[index];
-    if (value !== undefined) chosen(value);
-  };
-  buttons.forEach((button, index) => button.addEventListener("click", () => press(index)));
-  press(0);
-  return h("div", { class: "choice", role: "group", "aria-label": name }, ...buttons);
+  return toggle("Width", "inbox-width", labels, (chosen) => {
+    frame.classList.toggle("narrow", chosen === "mobile");
+  }).element;
 }
 
 function headerTable(headers: Readonly<Record<string, string>>): HTMLElement {

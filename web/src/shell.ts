@@ -75,6 +75,7 @@ function deniedCard(roles: readonly string[]): HTMLElement {
     { class: "card signin", "aria-labelledby": "denied-title", "data-testid": "denied" },
     h("h1", { id: "denied-title" }, "This page isn’t for your sign-in"),
     h("p", { role: "status" }, `It needs the role “${roles.join("”, “")}”, which your sign-in doesn’t have.`),
+    h("p", {}, "Ask whoever runs Ringback for you to add it: roles come with the sign-in."),
     h("p", {}, "You are still signed in. To come in as somebody else, sign out first."),
     h("p", {}, h("a", { href: "/" }, "Go to your jobs")),
   );
@@ -84,6 +85,7 @@ function deniedCard(roles: readonly string[]): HTMLElement {
 const PAGES = [
   { role: "support", path: "/support", label: "Support" },
   { role: "operator", path: "/ops", label: "Operations" },
+  { role: "author", path: "/studio", label: "Studio" },
 ];
 
 function pagesOf(session: Session): Node[] {
