@@ -124,6 +124,9 @@ def test_a_typo_is_told_beside_its_line_and_can_not_be_published(invite: Invite)
     page.get_by_test_id("studio-file-subject.txt").click()
     page.get_by_test_id("studio-trouble-place").first.click()
     expect(page.locator(".cm-activeLine")).to_have_text("This was {{ job.titel }}.")
+    expect(page.get_by_test_id("studio-troubles")).to_contain_text(
+        "who reads Arabic, French, German"
+    )
     for _ in ("undo", "and what went with it"):
         words(page).press("Control+z")
     expect(beside).to_have_count(0)

@@ -57,9 +57,9 @@ test("what fails with each made-up job is told once, and not beside its cause", 
 });
 
 test("languages that lack the words are told in one sentence, and of no line", () => {
-  const lacks = (tag: string) => ({ ...finding("body.md", 3, "warning", `1 line isn't translated into “${tag}”, so`), rule: "language" });
-  const [told, ...more] = gathered([lacks("fr"), lacks("de")]);
-  assert.match(told?.text ?? "", /who reads French and German gets all of this message in English/);
+  const lacks = (tags: string) => ({ ...finding("body.md", 3, "warning", `1 line isn't translated into ${tags}, whose readers`), rule: "language" });
+  const [told, ...more] = gathered([lacks("fr"), lacks("de, ja")]);
+  assert.match(told?.text ?? "", /who reads French, German, and Japanese gets all of this message in English/);
   assert.deepEqual([more, told && isOfLine(told)], [[], false]);
 });
 

@@ -158,7 +158,7 @@ export function gathered(findings: readonly Finding[]): Finding[] {
 /** Who gets changed words in English, in one sentence. */
 function untranslated(findings: readonly Finding[]): Finding[] {
   const [first] = findings;
-  const tags = new Set(findings.map(({ text }) => /into “([A-Za-z-]+)”/.exec(text)?.[1]).filter((tag) => tag !== undefined));
+  const tags = new Set(findings.flatMap(({ text }) => /into (.+?), whose/.exec(text)?.[1]?.split(", ") ?? []));
   if (!first || !tags.size) return [...findings];
   const names = new Intl.ListFormat("en").format([...tags].map(languageName).sort((a, b) => a.localeCompare(b)));
   const level = findings.some((finding) => finding.level === "error") ? "error" : "warning";

@@ -99,6 +99,7 @@ export class Studio implements Content {
     if (name !== this.#opened) return; // another was chosen meanwhile
     say(this.#error, answer.ok ? "" : problemText(answer.problem));
     say(this.#done, "");
+    this.#desk.hidden = this.#side.hidden = !answer.ok;
     if (answer.ok) this.#show(new Draft(answer.value));
   }
 
