@@ -99,7 +99,7 @@ def test_nobody_sees_the_jobs_of_another(invite: Invite) -> None:
 
     mallory.expect("status of 404")
     his.goto(f"{mallory.rig.url}/?job={job}")
-    expect(his.locator(".notice")).to_have_text(
+    expect(his.locator(".notice:visible")).to_have_text(
         "The job in this link isn't among yours. You are signed in as mallory@example.com. "
         "It may belong to another account, or have been removed since."
     )
