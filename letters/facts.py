@@ -32,10 +32,11 @@ _VERBS = r"(?i)(download|open|see|view|review|show|read|check|fix|get|compare|ap
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A label and an absolute URL."""
+    """A label and an absolute URL; ``signed``: to a file, without a sign-in, for some days."""
 
     label: str
     url: str
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,15 +333,16 @@ def _kept(words: Words, state: str, error: Failure | None) -> str:
 
 def _links(view: View, page: str) -> tuple[Link, ...]:
     links = _section(view, "result").get("links") or ()
-    return tuple(Link(_short(link["label"], 120), _reachable(link["url"], page)) for link in links)
+    return tuple(_link(link["label"], link["url"], page) for link in links)
 
 
-def _reachable(url: str, page: str) -> str:
-    """An https URL as it is, and one that we signed (``ringback.handout``), which has our own host;
-    anything else needs a sign-in, which only the job's page offers."""
-    ours = url.startswith(f"{page.partition('?')[0].rstrip('/')}{PATH}")
-    is_public = re.fullmatch(r"https?://[^\s\"<>\\^`{|}]+", url)
-    return inert(url if is_public and (ours or url.startswith("https:")) else page)
+def _link(label: object, url: str, page: str) -> Link:
+    """Leads to an https URL as it is, and to one that we signed (``ringback.handout``), which has
+    our own host; anything else needs a sign-in, which only the job's page offers."""
+    public = re.fullmatch(r"https?://[^\s\"<>\\^`{|}]+", url) is not None
+    signed = public and url.startswith(f"{page.partition('?')[0].rstrip('/')}{PATH}")
+    reached = url if signed or (public and url.startswith("https:")) else page
+    return Link(_short(label, 120), inert(reached), signed)
 
 
 def _action(links: Sequence[Link], failed: int) -> Link | None:

@@ -48,7 +48,8 @@ def translatable(source: str) -> tuple[Line, ...]:
 
 
 def _with_words(source: str) -> Iterator[Line]:
-    for number, line in enumerate(source.splitlines(), 1):
+    # not splitlines: to Jinja, U+2028 and the like end no line
+    for number, line in enumerate(source.split("\n"), 1):
         text = _split(line)[1]
         if re.search(r"[^\W\d_]", _TAGS.sub("", _without_urls(text))):
             yield Line(number, text)

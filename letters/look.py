@@ -80,7 +80,7 @@ class Look:
 
     def lines(self, file: str) -> Iterator[tuple[int, str]]:
         """The lines of a file with their numbers."""
-        yield from enumerate(self.unit.text(file).splitlines(), 1)
+        yield from enumerate(self.unit.text(file).split("\n"), 1)
 
     def words(self, file: str) -> Iterator[tuple[int, str]]:
         """The same without what Jinja makes of them: the author's own words."""

@@ -18,6 +18,7 @@ from letters.people import Reader, Sender
 from letters.prose import ISOLATE, bare, inert, isolated, plain
 from letters.sentences import Count, Sentence
 from letters.speech import clause, sentence, short, units
+from ringback.handout import GOOD_FOR
 
 HEADLINE = 160
 #: Characters of a subject, of its title, and of the cause in it.
@@ -252,6 +253,13 @@ class JobWords:
         facts = self._facts
         return "".join(f"- [{at.label}]({at.url})\n" for at in facts.links if at != facts.action)
 
+    @property
+    def expiry(self) -> str:
+        """How long links to files work that need no sign-in; "" without any."""
+        if not any(link.signed for link in self._facts.links):
+            return ""
+        return self._speaker.count(Count.LINKS_WORK, GOOD_FOR // 86_400)
+
     def _headline(self, longest: int) -> str:
         title, tally, account = short(self.title, longest), self.tally, self.account
         say = self._speaker.say
@@ -333,6 +341,7 @@ def told_plainly(job: JobWords, facts: Facts, speaker: Speaker) -> str:
     links = [link for link in facts.links if link.url != facts.url]
     lines += [speaker.link(plain(link.label), link.url) for link in links]
     lines += [
+        job.expiry,
         speaker.say(Sentence.THIS_JOB, url=facts.url),
         speaker.say(Sentence.JOB_ID, id=facts.id),
     ]

@@ -67,6 +67,10 @@ class Count(Enum):
         "{n} more kind of problem is listed on the job's page:",
         "{n} more kinds of problems are listed on the job's page:",
     )
+    LINKS_WORK = (
+        "Links to files work for {n} day, for anyone who has this email.",
+        "Links to files work for {n} days, for anyone who has this email.",
+    )
 
 
 #: Whole sentences that jobs themselves say, and that a catalog knows: Ringback's own failures, and

@@ -198,7 +198,7 @@ def _variable(path: PurePath, text: str, name: str, row: object) -> Variable:
 
 def line_of(text: str, pattern: str) -> int:
     """The number of the first line that begins with ``pattern``, a regular expression; else 1."""
-    lines = enumerate(text.splitlines(), 1)
+    lines = enumerate(text.split("\n"), 1)
     return next((number for number, line in lines if re.match(rf"\s*{pattern}", line)), 1)
 
 

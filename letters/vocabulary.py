@@ -47,6 +47,8 @@ _JOB = (
              "2 more kinds of problems are listed on the job's page: …", required=False),
     Variable("links", "block", "The links that aren't the button", "- [Table customers](https://…)",
              required=False),
+    Variable("expiry", "sentence", "How long links to files work that need no sign-in",
+             "Links to files work for 7 days, for anyone who has this email.", required=False),
     Variable("error.message", "text", "Why the whole job failed", "The file has no column “price”",
              required=False),
     Variable("error.action", "text", "What to do about it", "Rename the column “amount” to “price”",

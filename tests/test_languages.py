@@ -13,7 +13,7 @@ import pytest
 
 from letters.extract import faults, messages, template, updated, written
 from letters.fixture import sample_of
-from letters.language import LOCALES, Languages, locale_of, number_of
+from letters.language import LOCALES, Languages, locale_of, number_of, translatable
 from letters.people import Sender
 from letters.phrases import Speaker
 from letters.prose import plain
@@ -393,3 +393,12 @@ def test_a_catalog_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) ->
     (tmp_path / LOCALES / "de.po").write_text('msgid "a"\nmsgstr "b"\nnonsense\n')
     with pytest.raises(ValueError, match=r"de\.po:3: "):
         Languages([tmp_path])
+
+
+def test_a_line_of_copy_ends_where_jinja_ends_it() -> None:
+    found = translatable("One\u2028line\n\nAnother\x0cone")
+    assert [(line.number, line.text) for line in found] == [
+        (1, "One\u2028line"),
+        (3, "Another\x0cone"),
+    ]
+    shelf().languages.best("ar").template("\u2028One\n\x0cTwo")

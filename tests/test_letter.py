@@ -184,9 +184,16 @@ def test_a_link_that_we_signed_is_used_as_it_is_and_no_other_without_tls() -> No
     shown = view("succeeded", result={"summary": "Done", "links": links})
     told = text(letter(shown, letters=Letters(Shelf(), here)))
     page = f"http://127.0.0.1:8000/?job={ID}"
+    assert "Links to files work for 7 days, for anyone who has this email." in told
     assert f"Download the 3 failed rows: {signed}" in told
     for label in ("See all", "Else", "Elsewhere"):
         assert f"{label}: {page}" in told or f"“{label}”: {page}" in told
+
+
+def test_links_that_need_a_sign_in_have_no_end() -> None:
+    links = [{"label": "Download the 3 failed rows", "url": "/api/v1/files/1"}]
+    shown = view("partial", failed=3, result={"summary": "Done", "links": links})
+    assert "Links to files work" not in text(letter(shown))
 
 
 def test_more_kinds_of_problems_than_fit_are_counted() -> None:
