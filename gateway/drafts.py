@@ -16,7 +16,7 @@ from letters import desk
 from letters.fixture import TYPICAL, fixtures_of, sample_of
 from letters.letter import posted
 from letters.people import Sender
-from letters.unit import TemplateError, Unit
+from letters.unit import TemplateError, Unit, most_of
 from letters.writer import Draft
 from ringback.editions import WHOLE, Edition
 from ringback.errors import FieldError, StaleCopy
@@ -37,7 +37,7 @@ def checked(files: Mapping[str, str | None]) -> None:
     faults = [(file, text or "", desk.no_file(file, text or "")) for file, text in files.items()]
     errors = [FieldError(f"files.{file}", None, why) for file, _, why in faults if why]
     if errors:
-        large = any(len(text) > desk.most_of(file) for file, text, why in faults if why)
+        large = any(len(text) > most_of(file) for file, text, why in faults if why)
         kind = kinds.TOO_LARGE if large else kinds.WRONG_COPY
         told = "; ".join(f"{error.field} {error.message}" for error in errors)
         raise Problem(kind, told, errors)
@@ -120,8 +120,8 @@ def edition_fields(edition: Edition) -> dict[str, Any]:
     """The members of an ``EditionView``."""
     return {
         "revision": edition.revision, "at": str(edition.at), "who": edition.who,
-        "called": edition.called or edition.who,
-        "note": edition.note, "withdrawn": edition.withdrawn, "restored": edition.restored,
+        "called": edition.author, "note": edition.note,
+        "withdrawn": edition.withdrawn, "restored": edition.restored,
     }  # fmt: skip
 
 

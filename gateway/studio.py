@@ -127,7 +127,7 @@ class Studio:
             name=name, **_about(name), purpose=purpose, sent_when=sent_when, origin=unit.origin,
             revision=unit.revision or None,
             published_at=None if edition is None else str(edition.at),
-            published_by=None if edition is None else edition.called or edition.who,
+            published_by=None if edition is None else edition.author,
             errors=sum(it.level == "error" for it in found),
             warnings=sum(it.level == "warning" for it in found),
         )  # fmt: skip

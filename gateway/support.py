@@ -34,7 +34,7 @@ from ringback.connection import AsyncStore
 from ringback.doorbell import Doorbells
 from ringback.errors import JobNotFound
 from ringback.job import Job, Owner
-from ringback.keys import is_job_id
+from ringback.keys import is_job_id, pasted
 
 ROOT = "/api/v1/support"
 
@@ -109,7 +109,7 @@ class Support:
 
     async def search(self, asked: Asked[SearchQuery, None]) -> web.Response:
         """Both are looked up by their whole id: there is no index of names or addresses."""
-        wanted = asked.query.q
+        wanted = pasted(asked.query.q)
         jobs = [await self._job(wanted)] if is_job_id(wanted) and await self._known(wanted) else []
         owner = jobs[0].spec.owner if jobs else await self._owner(wanted)
         if owner is not None:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from letters.shelf import MESSAGES, NOTHING, Layer, Shelf, no_message
-from letters.unit import LARGEST, Unit, keeps
+from letters.unit import Unit, keeps, most_of
 from letters.vocabulary import DIGEST, TEST
 from ringback.declare import NAME
 
@@ -39,11 +39,6 @@ def no_file(file: str, text: str) -> str | None:
     if len(text) > most:
         return f"has {len(text):,} characters; at most {most:,} may be"
     return None
-
-
-def most_of(file: str) -> int:
-    """How many characters the file may have."""
-    return LARGEST * (4 if file.startswith("fixtures/") else 1)
 
 
 def names(shelf: Shelf, published: Layer = NOTHING) -> list[str]:

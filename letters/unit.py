@@ -91,7 +91,7 @@ class Unit:
         """A file's text. Raises ``TemplateError`` where it is missing or too long."""
         if file not in self.files:
             raise TemplateError(self.at(file), 1, "this file is missing")
-        most = LARGEST * (4 if file.startswith("fixtures/") else 1)
+        most = most_of(file)
         if len(self.files[file]) > most:
             raise TemplateError(self.at(file), 1, f"more than {most // 1024} KB of text")
         return self.files[file]
@@ -149,6 +149,11 @@ def read_unit(folder: Path) -> Unit:
 def keeps(file: str) -> bool:
     """Whether a unit has files of this name."""
     return _KEPT.fullmatch(file) is not None
+
+
+def most_of(file: str) -> int:
+    """How many characters the file may have."""
+    return LARGEST * (4 if file.startswith("fixtures/") else 1)
 
 
 def _read(path: Path) -> str:

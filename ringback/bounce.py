@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ringback import alert, sent, store, suppression
+from ringback import alert, gone, sent, store, suppression
 from ringback.dsn import Report, clean
 from ringback.errors import JobNotFound, whole
 from ringback.job import Job
@@ -40,14 +40,6 @@ RESULTS: dict[Result, str] = {
     "unknown": "ignored: we sent no such email in the last 30 days",
 }
 
-_GONE = re.compile(r"5\.1\.([1236]|10)")
-_VAGUE = re.compile(r"5\.(0\.0|1\.0|2\.0|4\.1|5\.0)")  #: which words may say more of
-_UNKNOWN = re.compile(
-    r"(no such|unknown|invalid|non-?existent) (user|mailbox|recipient|address|account|person)"
-    r"|(user|mailbox|recipient|address|account)\b.{0,40}"
-    r"\b(unknown|not found|not exist|doesn'?t exist|no longer)",
-    re.IGNORECASE,
-)
 _REFUSED = re.compile(r"5\.(1\.[^0]|2\.3|3\.4|6\.|7\.)")
 #: In words for the user, by the status (RFC 3463, and 5.1.10 of RFC 7505); the first that fits.
 _WORDS = (
@@ -113,9 +105,17 @@ def news_of(report: Report) -> News | None:
 def verdict(status: str, diagnostic: str = "") -> Verdict:
     """What a bounce means for the address. What says nothing is soft: where the mailbox is gone,
     emails come back on other days, too."""
-    if _GONE.fullmatch(status) or (_VAGUE.fullmatch(status) and _UNKNOWN.search(diagnostic)):
+    if re.fullmatch(gone.STATUS, status) or (_vague(status) and _unknown(diagnostic)):
         return "gone"
     return "refused" if _REFUSED.match(status) else "soft"
+
+
+def _vague(status: str) -> bool:
+    return re.fullmatch(gone.VAGUE, status) is not None
+
+
+def _unknown(diagnostic: str) -> bool:
+    return re.search(gone.WORDS, diagnostic, re.IGNORECASE) is not None
 
 
 def heed(news: News, source: Source) -> Generator[Call, Any, Heard]:
@@ -159,7 +159,7 @@ def _done(
     if what == "complaint":
         yield from suppression.suppress(email.address, SPAM, "complaint")
         return "suppressed"
-    status = "5.1.1" if what == "gone" and _VAGUE.fullmatch(news.status) else news.status
+    status = "5.1.1" if what == "gone" and _vague(news.status) else news.status
     why, answer = f"{_words(status, email.address)}.", whole(clean(news.diagnostic), QUOTED)
     reason, told = f"An email came back: {why}", f"It came back: {why}"
     stopped = None

@@ -16,7 +16,7 @@ from rich.console import Console
 from ringback.connection import Store
 from ringback.errors import RingbackError
 from ringback.job import Owner
-from ringback.keys import demo_user, is_job_id
+from ringback.keys import demo_user, is_job_id, pasted
 from ringback.reason import checked
 from ringback.settings import load_settings
 
@@ -54,12 +54,13 @@ def user_id(user: str) -> str:
 
 
 def checked_id(job_id: str) -> str:
-    """Raises RingbackError for what can't be a job's id."""
-    if not is_job_id(job_id):
+    """A job's id as it was copied. Raises RingbackError for what can't be one."""
+    bare = pasted(job_id)
+    if not is_job_id(bare):
         raise RingbackError(
             f"{job_id!r} is no job's id. They look like 1f-01971c2e-…; see `ringback jobs list`."
         )
-    return job_id
+    return bare
 
 
 def who() -> str:

@@ -59,7 +59,7 @@ def show_letter(job_id: str) -> None:
     """One dead letter with all its attempts and their errors."""
     db = new_store()
     job = db.do(store.load(checked_id(job_id)))
-    show.attempts(job, db.do(store.history(job_id)), console)
+    show.attempts(job, db.do(store.history(job.id)), console)
 
 
 @app.command("replay")

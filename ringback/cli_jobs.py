@@ -38,7 +38,7 @@ def explain(job_id: str) -> None:
     """What happened to a job, and why an email was or wasn't sent."""
     db = new_store()
     job = db.do(store.load(checked_id(job_id)))
-    show.history(job, db.do(store.history(job_id)), console)
+    show.history(job, db.do(store.history(job.id)), console)
 
 
 @app.command("cancel")

@@ -47,6 +47,11 @@ class Edition:
     called: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def author(self) -> str:
+        """Who published it, as people know them: by name, or by id where they told none."""
+        return self.called or self.who
+
 
 def publish(
     name: str, files: Mapping[str, str], who: str, note: str, base: int, op: str,
@@ -161,7 +166,7 @@ def _roll_back(
 def _stale(name: str, edition: Edition | None) -> StaleCopy:
     if edition is None:
         return StaleCopy(name, 0, "", "")
-    return StaleCopy(name, edition.revision, edition.called or edition.who, str(edition.at))
+    return StaleCopy(name, edition.revision, edition.author, str(edition.at))
 
 
 def _op(who: str, name: str, op: str, *content: bytes) -> str:

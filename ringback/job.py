@@ -7,6 +7,7 @@ No I/O and no clock: a change writes ``NOW`` and the store's commit script fills
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,7 +21,6 @@ from ringback.notice import (
     WITH_PIPELINE,
     EmailChoice,
     Notice,
-    NoticeState,
 )
 from ringback.plan import Course
 from ringback.progress import (
@@ -394,112 +394,63 @@ class Job:
 
     def received(self, version: int, proof: Literal["pong", "seen"]) -> Job:
         """A client proved that it has the terminal view; otherwise, or too late, no change."""
-        counts = proof == "seen" or self.spec.policy.receipt == "pong"
-        if not (self._notice_in("waiting", "delayed") and counts and self._was_terminal(version)):
+        if proof == "pong" and self.spec.policy.receipt != "pong":
             return self
-        assert self.notice is not None
-        return self._noted(self.notice.proven(self.choice))
+        if self.ended_version is None or not self.ended_version <= version <= self.version:
+            return self
+        return self._noted(lambda notice: notice.proven(self.choice))
 
     def chosen(self, choice: EmailChoice) -> Job:
         """The owner's preferences changed. A notice that waits gets its grace anew, since it may
         have waited for what doesn't count any more; the mailer decides by the preferences then."""
         heard = self if choice == self.choice else replace(self, choice=choice, updated_at=NOW)
-        if not self._notice_in("waiting"):
-            return heard
-        assert self.notice is not None
-        return heard._noted(self.notice.afresh())
+        return heard._noted(Notice.afresh)
 
     def email_started(self, message_id: str) -> Job:
         """From here on the email wins over receipts: it may be on the wire any moment."""
-        if not self._notice_in("waiting", "sending", "delayed"):
-            return self
-        assert self.notice is not None
-        if self._notice_in("sending") and self.notice.message_id == message_id:
-            return self  # else the mark is that of a mailer which had lost its claim by then
-        return self._noted(self.notice.started(message_id))
+        return self._noted(lambda notice: notice.started(message_id))
 
     def email_sent(self, reason: str, answer: str = "") -> Job:
         """The mail server accepted the email (or may have: the reason says so)."""
-        return self._email_done("sent", reason, answer)
+        return self._noted(lambda notice: notice.sent(reason, answer))
 
     def email_failed(self, reason: str, answer: str = "", *, dead: bool = False) -> Job:
         """The mail server refused for good; ``dead``: by no fault of the user."""
-        return self._email_done("failed", reason, answer, dead=dead)
+        return self._noted(lambda notice: notice.failed(reason, answer, dead=dead))
 
     def email_again(self) -> Job:
         """Operators send an email that failed by no fault of the user; no change for others."""
-        if self.notice is None or not self.notice.dead:
-            return self
-        return self._noted(self.notice.again())
+        return self._noted(Notice.again)
 
     def email_bounced(
         self, message_id: str, reason: str, answer: str = "", *, dead: bool = False
     ) -> Job:
         """The email that bore this Message-ID was taken and came back; no change for another's.
         While its books aren't closed it may come back already. ``dead``: as in email_failed."""
-        if not self._notice_in("sending", "delayed", "sent"):
-            return self
-        assert self.notice is not None
-        if self.notice.message_id != message_id:
-            return self
-        return self._noted(self.notice.came_back(reason, answer, dead=dead))
+        return self._noted(lambda notice: notice.came_back(message_id, reason, answer, dead=dead))
 
     def email_delayed(self, reason: str, delay: int, answer: str = "") -> Job:
         """Not accepted yet; the next try comes in ``delay`` ms, and a receipt may still end it."""
-        if not self._notice_in("waiting", "sending", "delayed"):
-            return self
-        assert self.notice is not None
-        return self._noted(self.notice.delayed(reason, delay, answer))
+        return self._noted(lambda notice: notice.delayed(reason, delay, answer))
 
     def email_paused(self, reason: str, answer: str = "") -> Job:
         """No email can leave now, which counts as no try; a receipt may still end it."""
-        if not self._notice_in("waiting", "sending", "delayed"):
-            return self
-        assert self.notice is not None
-        return self._noted(self.notice.paused(reason, answer))
+        return self._noted(lambda notice: notice.paused(reason, answer))
 
     def email_queued(self, reason: str, turn: int, message_id: str | None = None) -> Job:
         """Its turn among the emails to its domain comes at ``turn`` (ms since 1970); no change once
         one, of this Message-ID, is being sent."""
-        if not self._waits(message_id):
-            return self
-        assert self.notice is not None
-        return self._noted(self.notice.queued(reason, turn))
+        return self._noted(lambda notice: notice.queued(reason, turn, message_id))
 
     def email_skipped(self, reason: str, message_id: str | None = None) -> Job:
         """Its owner wants no email; no change once one, of this Message-ID, is being sent."""
-        if not self._waits(message_id):
-            return self
-        return self._noted(Notice("skipped", reason, NOW))
+        return self._noted(lambda notice: notice.skipped(reason, message_id))
 
     def email_held(self, reason: str, until: int, message_id: str | None = None) -> Job:
         """No email goes out before ``until`` (ms since 1970); no change once one, of this
         Message-ID, is being sent."""
-        if not self._waits(message_id):
-            return self
-        assert self.notice is not None
-        return self._noted(self.notice.held(reason, until))
+        return self._noted(lambda notice: notice.held(reason, until, message_id))
 
-    def _email_done(
-        self, state: Literal["sent", "failed"], reason: str, answer: str, *, dead: bool = False
-    ) -> Job:
-        if not self._notice_in("waiting", "sending", "delayed"):
-            return self
-        assert self.notice is not None
-        ended = Notice(state, reason, NOW, self.notice.message_id, answer=answer, dead=dead)
-        return self._noted(ended)
-
-    def _waits(self, message_id: str | None) -> bool:
-        if message_id is None or not self._notice_in("sending"):
-            return self._notice_in("waiting", "delayed")
-        # asleep: another id is the mark of a mailer that had lost its claim, and sends nothing
-        return self.notice is not None and self.notice.message_id != message_id
-
-    def _notice_in(self, *states: NoticeState) -> bool:
-        return self.notice is not None and self.notice.state in states
-
-    def _was_terminal(self, version: int) -> bool:
-        return self.ended_version is not None and self.ended_version <= version <= self.version
-
-    def _noted(self, notice: Notice) -> Job:
+    def _noted(self, change: Callable[[Notice], Notice]) -> Job:
+        notice = self.notice and change(self.notice)
         return self if notice == self.notice else replace(self, notice=notice, updated_at=NOW)

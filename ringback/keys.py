@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import string
 import time
 import zlib
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 PARTITIONS = 128
+_AROUND = string.whitespace + "\u00a0\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 _JOB_ID = re.compile(r"[0-9a-f]{2}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -68,6 +70,12 @@ def is_job_id(text: object) -> TypeGuard[str]:
     """Whether ``text`` has the form of a job's id; asked before anything from outside is looked
     up."""
     return isinstance(text, str) and _JOB_ID.fullmatch(text) is not None
+
+
+def pasted(text: str) -> str:
+    """What somebody copied, an id from an email say, without the blanks around it and the marks
+    that keep it apart in text that runs from right to left (UAX #9)."""
+    return text.strip(_AROUND)
 
 
 def channel_of(user: str) -> str:

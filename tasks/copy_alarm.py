@@ -79,7 +79,7 @@ class CopyAlarm:
 
     def _author(self, unit: Unit) -> str:
         try:
-            return self._db.do(editions.revision(unit.name, unit.revision)).who
+            return self._db.do(editions.revision(unit.name, unit.revision)).author
         except RevisionNotFound:
             return "somebody"
 

@@ -19,6 +19,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ringback import gone
+
 Verb = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "message"]
 Kind = Literal["accepted", "delayed", "down", "refused", "ambiguous"]
 #: What operators have to mend; see ``tasks.mail_alerts`` for the words.
@@ -80,11 +82,6 @@ BAD_CERTIFICATE = replace(_OURS, trouble="certificate")
 SILENT = replace(LATER, reason="The mail server didn't answer in time.", heard=False)
 AMBIGUOUS = Outcome("ambiguous", "The mail server's answer got lost.", heard=False)
 
-_UNKNOWN = (
-    r"(user|mailbox|recipient|address|account)\b.{0,40}\b(unknown|unavailable|not (found|exist)|"
-    r"doesn'?t exist|does not exist|no longer)|(no such|unknown|invalid|non-?existent) "
-    r"(user|mailbox|recipient|address|account|person)"
-)
 _POLICY = (
     r"relay|spam|polic|block|black ?list|denied|reject|dmarc|dkim|\bspf\b|reputation|authenticat"
 )
@@ -132,19 +129,19 @@ TABLE = [
     # MAIL names the sender: us
     Row(("MAIL",), "5..", "", "", BLOCKED),
     # the recipient's mailbox, by enhanced code (RFC 3463, 3.2 and 3.3; RFC 7505 for 5.1.10)
-    Row(ABOUT_IT, "5..", r"5\.1\.([1236]|10)", "", GONE),
+    Row(ABOUT_IT, "5..", gone.STATUS, "", GONE),
     Row(ABOUT_IT, "5..", r"5\.1\.[78]", "", BLOCKED),
     Row(ABOUT_IT, "5..", r"5\.2\.2", "", FULL),
     Row(ABOUT_IT, "5..", r"5\.2\.1", "", CLOSED),
     Row(ABOUT_IT, "5..", r"5\.7\.\d+", "", BLOCKED),
     # enhanced codes that say little, with words that say more
-    Row(ABOUT_IT, "5..", r"5\.(0\.0|1\.0|2\.0|4\.1|5\.0)", _UNKNOWN, GONE),
+    Row(ABOUT_IT, "5..", gone.VAGUE, gone.WORDS, GONE),
     Row(ABOUT_IT, "5..", r"5\.[124]\.\d+", "", UNROUTABLE),
     # no enhanced code: what the words and the command tell
     Row(ABOUT_IT, "5..", "-", _FULL, FULL),
     Row(("message",), "552", "-", "", TOO_LARGE),
     Row(("RCPT",), "552", "-", "", FULL),
-    Row(ABOUT_IT, "55[0134]", "-", _UNKNOWN, GONE),
+    Row(ABOUT_IT, "55[0134]", "-", gone.WORDS, GONE),
     Row(("RCPT",), "55[013]", "-", _POLICY, BLOCKED),
     Row(("RCPT",), "55[013]", "-", "", GONE),
     # all else that is final: a fault of ours until somebody has looked

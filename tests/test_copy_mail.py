@@ -52,7 +52,8 @@ class Desk:
 
     def publish(self, subject: str, base: int = 0, name: str = "succeeded", body: str = "") -> None:
         files = {"subject.txt": subject} | ({"body.md": body} if body else {})
-        self.db.do(editions.publish(name, files, "amy", "", base, f"{name} {base}"))
+        op = f"{name} {base}"
+        self.db.do(editions.publish(name, files, "amy", "", base, op, called="Amy Bell"))
 
     def ends(self, how: Ending = lambda job: job.ended(DONE)) -> Job:
         """A job of ann's, whose notice is due; what is published after it is newer than it."""
@@ -165,7 +166,7 @@ def test_copy_that_fails_costs_nobody_the_news_and_operators_are_told(desk: Desk
     assert letter.get_content_type() == "text/plain"
     assert job.id in text_of(letter)
     assert desk.told() == [
-        "The copy of “succeeded” (revision 1, published by amy) failed at body.md:3: "
+        "The copy of “succeeded” (revision 1, published by Amy Bell) failed at body.md:3: "
         "this divides by zero; test the number before; plain letters go out instead. Roll it back "
         "on /studio."
     ]

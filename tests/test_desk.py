@@ -9,7 +9,7 @@ import pytest
 
 from letters import desk
 from letters.shelf import MESSAGES, Shelf
-from letters.unit import Unit
+from letters.unit import Unit, most_of
 
 SHELF = Shelf()
 
@@ -80,8 +80,8 @@ def test_there_can_be_no_message_of_another_name(name: str, why: str | None) -> 
 
 @pytest.mark.parametrize("file", ["body.md", "body.pt-BR.md", "fixtures/my-own_1.json"])
 def test_files_of_a_message_are_taken(file: str) -> None:
-    assert desk.no_file(file, "x" * desk.most_of(file)) is None
-    assert "at most" in str(desk.no_file(file, "x" * (desk.most_of(file) + 1)))
+    assert desk.no_file(file, "x" * most_of(file)) is None
+    assert "at most" in str(desk.no_file(file, "x" * (most_of(file) + 1)))
 
 
 @pytest.mark.parametrize(

@@ -339,6 +339,8 @@ async def test_support_finds_users_and_jobs_by_id(node: Node, db: Store) -> None
     }
     _, found = await node.ask("GET", f"/api/v1/support/search?q={job.id}", sue)
     assert (ids(found["jobs"]), found["users"][0]["id"]) == ({job.id}, "ann")
+    _, same = await node.ask("GET", f"/api/v1/support/search?q=%20%E2%81%A8{job.id}%E2%81%A9", sue)
+    assert same == found, "as it is copied from an email that runs from right to left"
     _, found = await node.ask("GET", f"/api/v1/support/search?q={new_spec('ann').id}", sue)
     assert found == {"users": [], "jobs": []}
 
