@@ -42,32 +42,32 @@ class HandoutPage:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """What there is to be had."""
-        return await self._answer(request, whole=False)
+        found = await self._found(request)
+        if isinstance(found, web.Response):
+            return found
+        handout, job, file = found
+        return self._page.show(
+            "file", title=job.spec.title, name=file.name, size=size_of(file.size), **_about(handout)
+        )
 
     async def hand_out(self, request: web.Request) -> web.StreamResponse:
         """The file."""
-        return await self._answer(request, whole=True)
+        found = await self._found(request)
+        return found if isinstance(found, web.Response) else attached(found[2])
 
-    async def _answer(self, request: web.Request, *, whole: bool) -> web.StreamResponse:
+    async def _found(self, request: web.Request) -> tuple[Handout, Job, File] | web.Response:
+        """What the link leads to, or the page that says why there is nothing to be had."""
         handout = self._links.read(request.match_info["token"])
         if handout is None:
             return self._page.show("lost", 404)
-        about: dict[str, Any] = {
-            "ends": _day(handout),
-            "page": f"/?job={quote(handout.job, safe='')}",
-        }
         if handout.ends <= time.time():
-            return self._page.show("ended", 410, **about)
+            return self._page.show("ended", 410, **_about(handout))
         try:
-            job, file = await self._find(handout)
+            return handout, *await self._find(handout)
         except (JobNotFound, FileNotFound):
             return self._page.show("gone", 410)
         except StoreUnavailable:
             return self._page.show("away", 503)
-        if whole:
-            return attached(file)
-        told: dict[str, Any] = {"name": file.name, "size": size_of(file.size)}
-        return self._page.show("file", title=job.spec.title, **told, **about)
 
     async def _find(self, handout: Handout) -> tuple[Job, File]:
         job = await self._db.do(store.load(handout.job))
@@ -78,9 +78,13 @@ class HandoutPage:
         return job, file
 
 
-def _day(handout: Handout) -> str:
+def _about(handout: Handout) -> dict[str, Any]:
+    """When the link ends, and where the job's own page is."""
     ends = datetime.fromtimestamp(handout.ends, UTC)
-    return f"{ends.day} {ends:%B %Y, %H:%M} UTC"
+    return {
+        "ends": f"{ends.day} {ends:%B %Y, %H:%M} UTC",
+        "page": f"/?job={quote(handout.job, safe='')}",
+    }
 
 
 def size_of(count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import AfterValidator, Field
@@ -14,10 +14,9 @@ from gateway.models import Answer, Fix, Moment, Query, Reason, Request
 from ringback import bounce, mailbox, suppression
 from ringback.connection import AsyncStore
 from ringback.errors import BadAddress, SuppressionNotFound
-from ringback.suppression import Suppression
+from ringback.suppression import Source, Suppression
 
 ROOT = "/api/v1/ops/suppressions"
-Source = Literal["smtp", "bounce", "complaint", "operator", "provider"]
 
 
 def _checked(text: str) -> str:

@@ -19,10 +19,10 @@ from urllib.request import urlopen
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ringback.cli_base import console
 from ringback.errors import RingbackError
+from ringback.grid import Grid
 from ringback.settings import Settings, load_settings
 
 Post = Callable[[Settings, EmailMessage], str]
@@ -85,13 +85,13 @@ def list_messages(
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    grid = Table(box=None, pad_edge=False)
+    grid = Grid()
     for title in ("message", "origin", "findings", "purpose"):
         grid.add_column(title, no_wrap=title == "message")
     for row in rows:
         revision = f" {row['revision']}" if row["revision"] else ""
         found = _counted(int(row["errors"]), int(row["warnings"]))
-        grid.add_row(row["name"], f"{row['origin']}{revision}", found, row["purpose"])
+        grid.row(row["name"], f"{row['origin']}{revision}", found, row["purpose"])
     console.print(grid)
 
 

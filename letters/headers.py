@@ -137,9 +137,3 @@ def offer_stop(letter: EmailMessage, reader: Reader) -> None:
     if reader.stop:
         letter["List-Unsubscribe"] = f"<{reader.stop}>"
         letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-
-
-def support_url(sender: Sender) -> str:
-    """Where the support address leads: a web page as it is, an email address as mailto; or ""."""
-    support = sender.support or ""
-    return support if "://" in support or not support else f"mailto:{support}"

@@ -31,7 +31,7 @@ PATIENCE = 5.0  #: seconds for one draft
 LONGER = 2.0  #: seconds that the child gets beyond these to say which line took them
 START = 30.0  #: seconds for the child's first answer: it loads the layout and the languages
 LARGEST = 8 * 1024 * 1024  #: bytes of one answer
-_SIZE = struct.Struct("!I")
+SIZE = struct.Struct("!I")  #: of what follows, before each request and answer
 
 
 class Gone(Exception):
@@ -138,7 +138,7 @@ class _Child:
     def exchange(self, request: bytes, patience: float) -> dict[str, Any]:
         """Its reply. Raises TimeoutError, and ``Gone`` where it ended or said nothing sensible."""
         deadline = time.monotonic() + patience
-        self._write(_SIZE.pack(len(request)) + request, deadline)
+        self._write(SIZE.pack(len(request)) + request, deadline)
         reply = self._read(deadline)
         if "answer" not in reply and not {"error", "path", "line"} <= set(reply):
             raise Gone
@@ -164,7 +164,7 @@ class _Child:
                 raise Gone from error
 
     def _read(self, deadline: float) -> dict[str, Any]:
-        size = _SIZE.unpack(self._exactly(_SIZE.size, deadline))[0]
+        size = SIZE.unpack(self._exactly(SIZE.size, deadline))[0]
         if size > LARGEST:
             raise Gone
         try:

@@ -20,7 +20,7 @@ from letters import sandbox
 from letters.fixture import TYPICAL
 from letters.lint import Finding, lint
 from letters.people import Reader, Sender
-from letters.press import _SIZE
+from letters.press import SIZE
 from letters.render import Parts
 from letters.shelf import Shelf
 from letters.unit import Overrun, TemplateError, Unit
@@ -39,8 +39,8 @@ def main(args: dict[str, Any], requests: IO[bytes], answers: IO[bytes]) -> None:
     writer = _InTime(shelf, Sender(**args["sender"]), args["patience"])
     _limit()
     _put(answers, {"answer": "ready"})
-    while size := requests.read(_SIZE.size):
-        asked = json.loads(requests.read(_SIZE.unpack(size)[0]))
+    while size := requests.read(SIZE.size):
+        asked = json.loads(requests.read(SIZE.unpack(size)[0]))
         # what no Python code can end, such as one long search of an expression, the kernel does
         signal.setitimer(signal.ITIMER_PROF, PROCESSOR)
         reply = _answer(writer, asked)
@@ -125,7 +125,7 @@ def _unit(fields: dict[str, Any]) -> Unit:
 
 def _put(answers: IO[bytes], reply: dict[str, Any]) -> None:
     text = json.dumps(reply).encode()
-    answers.write(_SIZE.pack(len(text)) + text)
+    answers.write(SIZE.pack(len(text)) + text)
     answers.flush()
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ringback import editions
 from ringback.cli_base import Reason, console, new_store, who
 from ringback.editions import Edition
 from ringback.errors import RingbackError
+from ringback.grid import Grid
 
 Named = Annotated[
     str | None, typer.Argument(help="all revisions of this message; else: what is in force")
@@ -56,12 +56,12 @@ def roll_back(name: Name, revision: Number, reason: Reason) -> None:
     console.print(told, markup=False)
 
 
-def _table(found: Sequence[Edition]) -> Table:
-    grid = Table(box=None, pad_edge=False)
+def _table(found: Sequence[Edition]) -> Grid:
+    grid = Grid()
     for title in ("message", "revision", "published", "by", "note"):
         grid.add_column(title, no_wrap=title == "message")
     for it in found:
         note = it.note if it.restored is None else f"as revision {it.restored}. {it.note}"
         told = f"withdrawn. {it.note}" if it.withdrawn else note
-        grid.add_row(it.name, str(it.revision), str(it.at), it.who, told.rstrip())
+        grid.row(it.name, str(it.revision), str(it.at), it.who, told.rstrip())
     return grid

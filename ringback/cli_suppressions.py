@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ringback import mailbox, suppression
 from ringback.cli_base import Reason, console, new_store, who
 from ringback.errors import BadAddress, RingbackError, SuppressionNotFound
+from ringback.grid import Grid
 from ringback.suppression import Source, Suppression
 
 app = typer.Typer(
@@ -28,11 +28,11 @@ def list_suppressions(
     """The addresses, latest first, with who said so and why."""
     db = new_store()
     found = db.do(suppression.listed(limit, source=source))
-    grid = Table(box=None, pad_edge=False)
+    grid = Grid()
     for name in ("address", "since", "source", "reason"):
         grid.add_column(name, no_wrap=name != "reason")
     for entry in found:
-        grid.add_row(entry.address, str(entry.at)[:10], entry.source, entry.reason)
+        grid.row(entry.address, str(entry.at)[:10], entry.source, entry.reason)
     console.print(grid if found else "No address is suppressed.")
 
 

@@ -6,12 +6,12 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ringback import address, audit, catalog, deliveries, webhooks
 from ringback.cli_base import Reason, console, moment, new_store, user_id, who
 from ringback.delivery import Delivery
 from ringback.errors import RingbackError, UnknownJobType
+from ringback.grid import Grid
 from ringback.guard import Resolver
 from ringback.settings import load_settings
 from ringback.webhook import APP, Webhook, is_webhook_id
@@ -35,7 +35,7 @@ def list_webhooks(user: Of = None) -> None:
     grid = _grid("id", "state", "types", "address")
     for webhook in found:
         types = ", ".join(webhook.types) or "all"
-        grid.add_row(webhook.id, _state(webhook), types, webhook.url)
+        grid.row(webhook.id, _state(webhook), types, webhook.url)
     console.print(grid)
 
 
@@ -83,7 +83,7 @@ def list_deliveries(
         return
     grid = _grid("delivery", "state", "tries", "last answer, next try")
     for each in found:
-        grid.add_row(each.id, each.state, str(each.attempts), _told(each))
+        grid.row(each.id, each.state, str(each.attempts), _told(each))
     console.print(grid, soft_wrap=True)
 
 
@@ -140,8 +140,8 @@ def _told(delivery: Delivery) -> str:
     return f"{delivery.reason}{after}".removeprefix(", ")
 
 
-def _grid(*names: str) -> Table:
-    grid = Table(box=None, pad_edge=False)
+def _grid(*names: str) -> Grid:
+    grid = Grid()
     for name in names:
         whole = name in ("id", "delivery")
         grid.add_column(name, no_wrap=whole, overflow="fold")

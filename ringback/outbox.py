@@ -23,6 +23,9 @@ CLAIM = 60_000  #: ms that a silent mailer keeps a user's claim
 AN_HOUR = 60  #: emails that a user may get in any hour, where the installation says nothing else
 
 
+LedgerState = Literal["reserved", "data-sent", "accepted"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """One email under way: its Message-ID, the jobs it tells about, how far it came.
@@ -32,7 +35,7 @@ class Ledger:
 
     message_id: str
     jobs: tuple[str, ...]
-    state: Literal["reserved", "data-sent", "accepted"] = "reserved"
+    state: LedgerState = "reserved"
     ambiguous: int = 0
 
 

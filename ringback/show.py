@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ringback.audit import Entry
 from ringback.dead_letters import DeadLetter
 from ringback.explain import explain, is_about_email
+from ringback.grid import Grid
 from ringback.job import Job
 from ringback.view import JobView
 
@@ -24,7 +25,7 @@ async def follow(views: AsyncIterator[JobView], console: Console) -> JobView:
     """A progress bar until the job ends; its last view."""
     view: JobView = {}
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console) as bar:
@@ -42,7 +43,9 @@ def outcome(view: JobView, console: Console) -> None:
     """How a job ended: counts, problems with what to do, links."""
     state, counts = view["state"], view["counts"]
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    console.print(f"[{STYLE.get(state, 'bold')}]{state}[/]  {view['title']}  {told}")
+    console.print(
+        f"[{STYLE.get(state, 'bold')}]{state}[/]  {escape(view['title'])}  {escape(told)}"
+    )
     if view["result"]:
         console.print(f"  {view['result']['summary']}", markup=False)
     for problem in view["problems"]:
@@ -58,12 +61,12 @@ def outcome(view: JobView, console: Console) -> None:
 
 def table(views: Iterable[JobView], console: Console) -> None:
     """Jobs, one a line."""
-    grid = Table(box=None, pad_edge=False)
+    grid = Grid()
     for name in ("id", "state", "title", "done", "changed", "email"):
         grid.add_column(name, no_wrap=True, min_width=39 if name == "id" else None)
     for view in views:
         progress, email = view["progress"], view["email"] or {}
-        grid.add_row(
+        grid.row(
             view["id"], view["state"], view["title"],
             f"{progress['done']:,}/{progress['total'] or '?'}",
             view["updated_at"][:19].replace("T", " "), email.get("state", ""),
@@ -104,18 +107,18 @@ def _why(entry: dict[str, Any], console: Console) -> None:
 
 def dead_letters(letters: Sequence[DeadLetter], console: Console) -> None:
     """Dead letters, one a line; those that were replayed say as what."""
-    grid = Table(box=None, pad_edge=False)
+    grid = Grid()
     for name in ("id", "ended", "type", "user", "attempts", "code"):
         grid.add_column(name, no_wrap=True, min_width=39 if name == "id" else None)
     for letter in letters:
         job = letter.job
         ended = str(job.finished_at)[:19].replace("T", " ")
-        grid.add_row(
+        grid.row(
             job.id, ended, job.spec.type, job.spec.owner.email or job.spec.owner.id,
             f"{job.attempt}/{job.spec.policy.max_attempts}", _code(job),
         )  # fmt: skip
         if letter.replayed_as:
-            grid.add_row(f"  → {letter.replayed_as}")
+            grid.row(f"  → {letter.replayed_as}")
     console.print(grid if letters else "No dead letters.")
 
 

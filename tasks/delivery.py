@@ -28,7 +28,7 @@ from ringback.job import Job
 from ringback.library import Library
 from ringback.limits import Limit
 from ringback.notice import MAYBE
-from ringback.outbox import Ledger, Rest
+from ringback.outbox import Ledger, LedgerState, Rest
 from ringback.preferences import Hold, Preferences, Skip
 from ringback.suppression import Suppression
 from ringback.unsubscribe import Links, Subscription
@@ -47,7 +47,7 @@ FIRST_DELAY, LONGEST_DELAY = 10_000, 3_600_000  #: ms between tries
 GIVE_UP = 86_400_000  #: ms after the first try
 AMBIGUOUS_TRIES = 2  #: the first and one more
 TURN_KEPT = 60_000  #: ms for which a turn among the emails to a domain may be taken
-_LEDGER_AFTER = {"accepted": "accepted", "ambiguous": "data-sent"}
+_LEDGER_AFTER: dict[str, LedgerState] = {"accepted": "accepted", "ambiguous": "data-sent"}
 UNSEEN = "fallback; no open page showed it in time"
 ASKED = "always; the user wants an email each time"
 
@@ -310,8 +310,8 @@ class Delivery:
                 changed.append(self._db.do(store.update(job_id, change), patience=PATIENCE))
         return changed
 
-    def _write(self, state: str) -> None:
-        self._ledger = replace(self._ledger, state=state)  # type: ignore[arg-type]  # one of its literals
+    def _write(self, state: LedgerState) -> None:
+        self._ledger = replace(self._ledger, state=state)
         if not self._db.do(outbox.write(self._user, self._token, self._ledger), patience=PATIENCE):
             raise Aborted
 

@@ -17,7 +17,7 @@ def run(rig: Rig, *args: str) -> CompletedProcess[str]:
 
 def publish(rig: Rig, subject: str, base: int) -> None:
     files = {"subject.txt": subject}
-    rig.do(editions.publish("failed", files, "amy", f"it was {base}", base, subject))
+    rig.do(editions.publish("failed", files, "amy", f"it was {base} [/b]", base, subject))
 
 
 def test_operators_see_what_is_published_and_go_back(own_rig: Rig) -> None:
@@ -27,7 +27,7 @@ def test_operators_see_what_is_published_and_go_back(own_rig: Rig) -> None:
     publish(own_rig, "Second", 1)
     listed = run(own_rig, "published").stdout.splitlines()
     assert len(listed) == 2
-    assert {"failed", "2", "amy", "it was 1"} <= set(map(str.strip, listed[1].split("  ")))
+    assert {"failed", "2", "amy", "it was 1 [/b]"} <= set(map(str.strip, listed[1].split("  ")))
     back = run(own_rig, "rollback", "failed", "1", "--reason", "too short")
     assert back.stdout == "failed is as in revision 1 again; that is revision 3.\n"
     assert own_rig.do(Library().at())["failed"].files == {"subject.txt": "First"}
