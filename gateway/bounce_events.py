@@ -131,7 +131,8 @@ def _ses(data: Any) -> Iterator[Told]:
                 yield Told(_text(data, "complaint", "feedbackId"), news)
         case "Delivery":
             for address in _list(data, "delivery", "recipients"):
-                yield Told("", News(kind="delivered", recipients=_to(str(address)), **about))
+                to = _to(str(address)[:LONGEST])
+                yield Told("", News(kind="delivered", recipients=to, **about))
         case "DeliveryDelay":
             for each in _list(data, "deliveryDelay", "delayedRecipients"):
                 to = _to(_text(each, "emailAddress"))

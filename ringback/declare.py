@@ -171,8 +171,8 @@ def job(
     """
 
     check_name(name)
-    check_severity(severity)
-    check_email_links(email_links)
+    check_one_of(Severity, "severity", severity)
+    check_one_of(EmailLinks, "email_links", email_links)
 
     def declare(function: JobFunction) -> DeclaredJob:
         kind = JobType(
@@ -204,16 +204,11 @@ def check_name(name: str) -> None:
         raise ValueError(f"{name!r} can't be a job type's name: use letters, digits, '.', '_', '-'")
 
 
-def check_email_links(email_links: str) -> None:
-    """Raises ValueError for what is no way to link from emails."""
-    if email_links not in typing.get_args(EmailLinks):
-        raise ValueError(f"email_links is {email_links!r}: use 'page' or 'signed'")
-
-
-def check_severity(severity: str) -> None:
-    """Raises ValueError for what is no severity."""
-    if severity not in typing.get_args(Severity):
-        raise ValueError(f"severity is {severity!r}: use 'normal' or 'high'")
+def check_one_of(words: Any, name: str, value: str) -> None:
+    """Raises ValueError for a value of the argument ``name`` that isn't one of a Literal's."""
+    known = typing.get_args(words)
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}: use {' or '.join(map(repr, known))}")
 
 
 def milliseconds(seconds: float | None) -> int | None:

@@ -12,7 +12,7 @@ from ringback.catalog import JobType
 from ringback.declare import (
     DeclaredJob,
     check_name,
-    check_severity,
+    check_one_of,
     milliseconds,
     schema_of,
 )
@@ -84,7 +84,7 @@ def pipeline(
     raises, and TypeError for an ``async`` function.
     """
     check_name(name)
-    check_severity(severity)
+    check_one_of(Severity, "severity", severity)
 
     def declare(function: PlanFunction) -> DeclaredPipeline:
         if inspect.iscoroutinefunction(function):

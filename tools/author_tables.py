@@ -24,12 +24,18 @@ def written(page: str) -> str:
 
 def _table(variables: Iterable[Variable]) -> str:
     rows = [
-        f"| `{it.name}` | {it.meaning} | {it.example} | {'always' if it.required else 'test it'} |"
+        f"| `{it.name}` | {_cell(it.meaning)} | {_cell(it.example)} | "
+        f"{'always' if it.required else 'test it'} |"
         for it in variables
     ]
     return "\n".join(
         ["| word | what it says | for example | there |", "|---|---|---|---|", *rows, ""]
     )
+
+
+def _cell(text: str) -> str:
+    """A bare ``|`` would begin another cell."""
+    return text.replace("|", r"\|")
 
 
 _SHARED = vocabulary(TEST)

@@ -1,6 +1,6 @@
 -- What one partition has, by kind and name. KEYS: queued jobs, leases, retries, notices, dead
--- letters, emails that may be sent again; ARGV: how many of each are looked at, prefixes of jobs, of outboxes and of ended jobs by
--- their state.
+-- letters, emails that may be sent again; ARGV: how many of each are looked at, prefixes of jobs, of
+-- outboxes and of ended jobs by their state.
 -- Answers {users with notices, of these due, dead letters, unsent emails, 1 if all was looked at,
 -- then per row: kind, name, jobs, users, oldest moment}
 local limit, job_prefix, outbox_prefix, ended_prefix = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
