@@ -184,7 +184,7 @@ def test_a_real_job_a_language_and_a_zone_can_be_tried(invite: Invite) -> None:
     page.get_by_test_id("studio-job").fill("4321")
     page.get_by_test_id("studio-job").press("Enter")
     expect(page.locator("#studio-job-error")).to_contain_text("looks like 1f-")
-    page.get_by_test_id("studio-job").fill(job)
+    page.get_by_test_id("studio-job").fill(f" \u2068{job}\u2069")
     page.get_by_test_id("studio-job").press("Enter")
     page.get_by_test_id("studio-zone").fill("Asia/Tokyo")
     page.get_by_test_id("studio-zone").press("Enter")
