@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -68,7 +69,7 @@ def up(demo: Annotated[bool, typer.Option(help="run the main job at once")] = Fa
     settings = load_settings()
 
     async def then(everything: whole.Everything) -> None:
-        _welcome(everything.url, settings.data_dir)
+        _welcome(everything.url, settings.data_dir, _relay(settings.smtp_url))
         if demo:
             await _demo(everything.url, settings)
 
@@ -234,15 +235,22 @@ def _readable(path: Path) -> Path:
     return path
 
 
-def _welcome(url: str, data_dir: Path) -> None:
+def _relay(smtp_url: str | None) -> str | None:
+    """The mail server without who signs in there."""
+    return None if smtp_url is None else urlsplit(smtp_url).netloc.rpartition("@")[2]
+
+
+def _welcome(url: str, data_dir: Path, mail: str | None) -> None:
+    """``mail``: the mail server, where emails leave."""
     me = sys.argv[0] if sys.argv[0].endswith("ringback") else "ringback"
     if data_dir != Settings.model_fields["data_dir"].default:  # another shell doesn't know of it
         me = escape(f"RINGBACK_DATA_DIR={shlex.quote(str(data_dir.resolve()))} {me}")
+    inbox = f"{url}/inbox  every email lands here, none is sent"
     told = f"""
 [bold green]Ringback is up.[/]
 
   Page    {url}/       sign in with any address, say {DEMO}
-  Mail    {url}/inbox  every email lands here, none is sent
+  Mail    {inbox if mail is None else escape(f"emails leave by {mail}")}
   Token   {me} token --user {DEMO}
   Try     {me} submit csv.import --watch --file examples/customers.csv --param table=customers
 

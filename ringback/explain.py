@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ringback.instant import duration
 from ringback.job import Job, Notice, State
-from ringback.notice import FOLLOWS, MAYBE, SEEN
+from ringback.notice import FOLLOWS, SEEN, UNSURE
 
 #: How a notice ended. ``none``: the job hasn't; ``open``: something is still to be done;
 #: ``unknown``: the mail server's answer got lost, so the email may have come twice or not at all.
@@ -64,7 +64,7 @@ def _end(notice: Notice) -> End:
     if notice.open:
         return "open"
     if notice.state == "sent":
-        return "unknown" if notice.reason == MAYBE else "accepted"
+        return "unknown" if notice.reason in UNSURE else "accepted"
     if notice.state == "failed":
         return "failed"
     return "receipt" if notice.reason == SEEN else "skipped"

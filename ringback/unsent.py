@@ -42,9 +42,14 @@ def search(
 def send_again(job_id: str) -> Generator[Call, Any, Job]:
     """Lets a mailer try once more; what the user prefers counts as ever. Raises JobNotFound, and
     NotSendable where the email isn't one of these, or is under way already."""
-    job = yield from store.load(job_id)
+    job = yield from store.update(job_id, _again)
+    yield from alert.settle(BLOCKED)  # it sounds again where nothing was mended
+    return job
+
+
+def _again(job: Job) -> Job:
+    # of two operators who send it at once, one is told that it is under way
     if job.notice is None or not job.notice.dead:
         state = "isn't decided" if job.notice is None else f"is {job.notice.state}"
-        raise NotSendable(job_id, state)
-    yield from alert.settle(BLOCKED)  # it sounds again where nothing was mended
-    return (yield from store.update(job_id, Job.email_again))
+        raise NotSendable(job.id, state)
+    return job.email_again()

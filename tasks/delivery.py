@@ -27,7 +27,7 @@ from ringback.handout import Handouts
 from ringback.job import Job
 from ringback.library import Library
 from ringback.limits import Limit
-from ringback.notice import MAYBE
+from ringback.notice import MAYBE, MAYBE_ONCE
 from ringback.outbox import Ledger, LedgerState, Rest
 from ringback.preferences import Hold, Preferences, Skip
 from ringback.suppression import Suppression
@@ -271,6 +271,9 @@ class Delivery:
         match outcome.kind:
             case "accepted":
                 self.close(reason, answer)
+            case "refused" | "delayed" if self._ledger.ambiguous and self._is_over(outcome):
+                # the first try may have come: sent again, it would come twice for certain
+                self.close(MAYBE_ONCE, answer)
             case "refused":
                 self._each(lambda job: job.email_failed(reason, answer, dead=outcome.dead))
                 self.rest = Rest()
@@ -283,6 +286,9 @@ class Delivery:
                 # the ledger stays at data-sent: whoever holds the next claim knows
                 told = f"{reason} We'll try once more."
                 self._each(lambda job: job.email_delayed(told, outbox.CLAIM, answer))
+
+    def _is_over(self, outcome: Outcome) -> bool:
+        return outcome.kind == "refused" or any(map(given_up, self._each(lambda job: job)))
 
     def _learn(self, outcome: Outcome) -> None:
         """What the answer says of the address."""
@@ -321,11 +327,16 @@ def put_off(job: Job, outcome: Outcome) -> Job:
     tries = job.notice.tries if job.notice else 0
     ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 16))
     delay = random.randint(ceiling // 2, ceiling)
-    if tried(job) > GIVE_UP:
+    if given_up(job):
         told = f"{outcome.reason} We tried for 24 hours."
         return job.email_failed(told, outcome.answer, dead=not outcome.address)
     told = f"{outcome.reason} We try again for up to 24 hours."
     return job.email_delayed(told, delay, outcome.answer)
+
+
+def given_up(job: Job) -> bool:
+    """Whether a day of tries has passed."""
+    return tried(job) > GIVE_UP
 
 
 def tried(job: Job) -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from tasks.smtp_answer import Outcome, Trouble
 from tasks.smtp_line import Server
 
-#: Gone once an email was taken again; a refused email says nothing of the next one.
-PASSING: tuple[Trouble, ...] = ("tls", "certificate", "auth", "server")
+DOWN = "mail.down"  #: the name of the alert about a server that can't be reached
 
 
 def key_of(trouble: Trouble) -> str:
     """The alert's name."""
     return f"mail.{trouble}"
+
+
+_PASSING: tuple[Trouble, ...] = ("tls", "certificate", "auth", "server")
+#: Gone once an email was taken again; a refused email says nothing of the next one.
+PASSING = (DOWN, *map(key_of, _PASSING))
 
 
 def told(outcome: Outcome, server: Server, sender: str) -> str:
@@ -44,8 +48,8 @@ def told(outcome: Outcome, server: Server, sender: str) -> str:
             )
         case None:
             return (
-                f"{where} can't be reached {said}. Start it, or correct host and port in "
-                "RINGBACK_SMTP_URL."
+                f"{where} can't be reached {said}, so emails wait. Start it, or correct host and "
+                "port in RINGBACK_SMTP_URL."
             )
     return (
         f"{where} refuses emails from {sender} {said}. See whether it may send for {domain}, and "

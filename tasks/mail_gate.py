@@ -2,7 +2,8 @@
 
 While the circuit is open no email is tried and none loses a try. When it may be probed, one email
 is; the others come back spread over the next half minute. Troubles that operators have to mend open
-the circuit at once and sound an alert, which is settled when an email was taken again.
+the circuit at once and sound an alert, as does a server that is still down when it is probed; the
+alert is settled when an email was taken again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 SERVICE = Service(name="ringback.mail", label="The mail server", threshold=3)
 FIRST_WAIT = 10_000  #: ms until the next email of a user, while the circuit is still closed
+LASTING = 45_000  #: ms; an opening that is longer than this follows a probe that failed
 SPREAD = 30_000  #: ms over which emails come back once the circuit may be probed
 
 
@@ -62,13 +64,15 @@ class Gate:
         opened = self._do(breaker.failed(service, held, outcome.answer))
         if opened:
             log.warning("circuit.opened", service=SERVICE.name, ms=opened, reason=outcome.answer)
+        if opened > LASTING and outcome.kind == "down" and outcome.trouble is None:
+            self._do(alert.sound(mail_alerts.DOWN, self._words(outcome)))
         return spread(opened or FIRST_WAIT)
 
     def _succeeded(self, held: Pass) -> None:
         if self._do(breaker.succeeded(SERVICE.name, held)):
             log.info("circuit.closed", service=SERVICE.name)
-            for trouble in mail_alerts.PASSING:
-                self._do(alert.settle(mail_alerts.key_of(trouble)))
+            for key in mail_alerts.PASSING:
+                self._do(alert.settle(key))
 
     def _do(self, op: Op[T]) -> T:
         return self._db.do(op, patience=self._patience)

@@ -9,10 +9,12 @@ import pytest
 
 from letters.letter import Letters, Sender
 from letters.shelf import Shelf
-from ringback import outbox, sent, store, suppression
+from ringback import outbox, sent, store, suppression, unsent
 from ringback.connection import Store
+from ringback.errors import NotSendable
 from ringback.job import Job, Result
 from ringback.keys import key, partition_of
+from ringback.notice import MAYBE_ONCE
 from ringback.testing import FakeStore
 from ringback.unsubscribe import Links
 from tasks.deliver import Mailer
@@ -103,6 +105,32 @@ def test_an_email_whose_answer_was_lost_is_settled_before_the_next_address_is_wr
     assert states(db, first, second) == ["sent", "sent"]
     assert [jobs for _, jobs in office.taken] == [[first], [first], [second]]
     assert office.taken[0][0] == office.taken[1][0], "the same Message-ID"
+
+
+def test_an_email_whose_answer_was_lost_and_that_is_refused_then_is_not_sent_again_by_anybody(
+    db: FakeStore, office: PostOffice
+) -> None:
+    office.weather = "answer lost"
+    job = due(db, "good@example.com")
+    deliver(db, office)
+    office.weather = "refused after DATA"
+    ask(db, "HSET", key(partition_of("mix"), "user", "mix"), "mailer_until", 1, "next_email", 1)
+    ask(db, "ZADD", OUTBOX, "XX", 1, job)
+    deliver(db, office)
+    assert (states(db, job), reasons(db, job)) == (["sent"], [MAYBE_ONCE])
+    with pytest.raises(NotSendable):
+        db.do(unsent.send_again(job))
+
+
+def test_of_two_operators_who_send_an_email_again_one_is_told_that_it_is_under_way(
+    db: FakeStore, office: PostOffice
+) -> None:
+    office.weather = "refused after DATA"
+    job = due(db, "good@example.com")
+    deliver(db, office)
+    db.do(unsent.send_again(job))
+    with pytest.raises(NotSendable, match="waiting"):
+        db.do(unsent.send_again(job))
 
 
 def reasons(db: Store, *jobs: str) -> list[str]:

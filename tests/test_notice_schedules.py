@@ -36,7 +36,7 @@ from ringback.connection import Op, Store
 from ringback.explain import explain
 from ringback.job import Job, Result
 from ringback.keys import Call, due_key, key, partition_of
-from ringback.notice import MAYBE, SEEN, TURNED_OFF, EmailChoice
+from ringback.notice import SEEN, TURNED_OFF, UNSURE, EmailChoice
 from ringback.preferences import Preferences
 from ringback.quiet import QuietHours
 from ringback.unsubscribe import Links
@@ -407,7 +407,7 @@ class Schedule(RuleBasedStateMachine):
             assert len(copies) <= (1 if certain else 2), "at most one more try"
             assert len(set(copies)) <= 1, "with the same Message-ID"
             if notice.state == "sent":
-                assert copies or notice.reason == MAYBE
+                assert copies or notice.reason in UNSURE
             elif notice.state != "sending" and (certain or notice.reason == TURNED_OFF):
                 assert copies == [], "who has an email is not told that there is none"
             self._it_has_at_most_one_end(job)

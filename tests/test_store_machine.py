@@ -36,7 +36,7 @@ from ringback.errors import IdempotencyMismatch, JobEnded, LeaseLost
 from ringback.failure import Failure
 from ringback.job import Counts, Job, Result, Spec, State
 from ringback.keys import Call, channel_of, due_key, job_key, key, partition_of
-from ringback.notice import MAYBE, EmailChoice
+from ringback.notice import MAYBE, UNSURE, EmailChoice
 from ringback.preferences import Preferences
 from ringback.quiet import QuietHours
 from ringback.unsubscribe import Links
@@ -500,7 +500,7 @@ class Life(RuleBasedStateMachine):
         if job.notice is None or not job.spec.owner.email or job.state is State.CANCELLED:
             assert copies == []
         if state == "sent":
-            assert copies or reason == MAYBE
+            assert copies or reason in UNSURE
         if state in ("skipped", "failed", "waiting") and certain:
             assert copies == []
         assert len(copies) <= (1 if certain else 2), "at most one more try"
