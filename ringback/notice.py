@@ -19,7 +19,7 @@ WITH_PIPELINE = "Told with its pipeline."
 NO_ADDRESS = "There is no email address for this user."
 CANCELLED_BY_USER = "Cancelled by the user, so there was nothing to tell."
 MAYBE = "Sent, but the mail server's answer got lost twice: it may have come twice or not at all."
-MAYBE_ONCE = "Sent, but the answer got lost and the second try was refused: it may have come or not."
+MAYBE_ONCE = "Sent, but the answer got lost, then the second try was refused: it may have come."
 UNSURE = (MAYBE, MAYBE_ONCE)  #: nobody can know, so nobody sends it again
 
 
