@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from letters.contrast import LEAST, pale
 from letters.lines import columns
-from letters.look import Look, Rule, Spot, Written
+from letters.look import LONGEST, Look, Rule, Spot, Written
 
 LARGEST = 100_000  #: bytes of HTML; Gmail clips at 102 KB
 _LAYOUT, _STYLE = "_layout/layout.html", "_layout/style.css"
@@ -89,6 +89,16 @@ def size(_: Look, it: Written) -> Iterator[Spot]:
         yield Spot("body.md", 1, text)
 
 
+def slow(_: Look, it: Written) -> Iterator[Spot]:
+    """No letter keeps those behind it."""
+    if it.took > LONGEST:
+        text = (
+            f"one such email takes {it.took:.1f} s to write, and all behind it wait; at most "
+            f"{LONGEST:g} s. Look for thousands of brackets or stars, or a loop in a loop"
+        )
+        yield Spot("body.md", 1, text)
+
+
 RULES = (
     Rule("text-part", "error", letter=text_part),
     Rule("job-id", "error", letter=job_id),
@@ -96,4 +106,5 @@ RULES = (
     Rule("lang", "error", letter=root),
     Rule("remote", "error", letter=remote),
     Rule("size", "error", letter=size),
+    Rule("slow", "error", letter=slow),
 )

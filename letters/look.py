@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from letters.unit import Overrun, TemplateError, Unit
 from letters.writer import Draft, Writer
 
 Level = Literal["error", "warning"]
+LONGEST = 1.0  #: seconds of the processor's time for one letter; others wait for it
 MOST_FIXTURES = 24  #: that a unit is tried with
 _TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}")
 
@@ -53,6 +55,7 @@ class Written:
     language: Language
     draft: Draft
     parts: Parts
+    took: float  #: seconds of the processor's time
 
     @cached_property
     def page(self) -> Page:
@@ -122,9 +125,13 @@ def letters_of(look: Look) -> Iterator[Written | Finding]:
             draft = sample_of(look.unit, name)
             for locale in _locales(look, draft, name):
                 meant = replace(draft, reader=replace(draft.reader, locale=locale))
+                begin = time.process_time()
                 parts = look.writer.parts(meant)
+                took = time.process_time() - begin
                 language = look.writer.shelf.languages.all[parts.language]
-                yield Written(name, language, meant, parts)
+                yield Written(name, language, meant, parts, took)
+                if took > LONGEST:  # the others would be as slow
+                    return
         except TemplateError as error:
             found = located(look.unit, error, "render")
             yield replace(found, text=f"{found.text} (with the fixture “{name}”)")

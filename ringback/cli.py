@@ -169,7 +169,9 @@ def main() -> None:
     try:
         app()
     except RingbackError as error:
-        Console(stderr=True, highlight=False).print(f"[red]{escape(str(error))}[/]")
+        stderr = Console(stderr=True, highlight=False)
+        # a path that is broken in two can't be copied
+        stderr.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         sys.exit(2)
 
 

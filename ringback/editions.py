@@ -64,7 +64,7 @@ def publish(
     TooMuchCopy.
     """
     deed = _publish(name, files, who, note, base, op, called=called)
-    return (yield from audit.audited(who, f"publish copy {name}", note, (), deed))
+    return (yield from audit.audited(who, f"publish copy “{name}”", note, (), deed))
 
 
 def roll_back(
@@ -75,7 +75,7 @@ def roll_back(
 
     Otherwise as ``publish``. Raises RevisionNotFound, too.
     """
-    what = f"roll back copy {name} to {revision}" if revision else f"withdraw copy {name}"
+    what = f"roll back copy “{name}” to {revision}" if revision else f"withdraw copy “{name}”"
     deed = _roll_back(name, revision, who, note, base, op, called)
     return (yield from audit.audited(who, what, note, (), deed))
 

@@ -157,15 +157,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_way_to_sign(self) -> Self:
         if self.jwt_secret and self.jwks_url:
-            raise ValueError("set JWT_SECRET or JWKS_URL, not both: tokens are signed one way")
+            raise ValueError(
+                "set RINGBACK_JWT_SECRET or RINGBACK_JWKS_URL, not both: tokens are signed one way"
+            )
         return self
 
     @model_validator(mode="after")
     def _a_key_with_its_name(self) -> Self:
         if (self.dkim_key is None) != (self.dkim_selector is None):
             raise ValueError(
-                "set DKIM_SELECTOR and DKIM_KEY (or DKIM_KEY_FILE), or neither of them: receivers "
-                "look for the key by its selector"
+                "set RINGBACK_DKIM_SELECTOR and RINGBACK_DKIM_KEY (or RINGBACK_DKIM_KEY_FILE), or "
+                "neither of them: receivers look for the key by its selector"
             )
         return self
 
@@ -175,8 +177,8 @@ class Settings(BaseSettings):
             parts = urlsplit(self.smtp_url)
             if parts.scheme == "smtp" and parts.username:
                 raise ValueError(
-                    "SMTP_TLS=none would send the password of SMTP_URL in clear. Leave SMTP_TLS "
-                    "out, use smtps://, or take user and password out of SMTP_URL"
+                    "RINGBACK_SMTP_TLS=none would send the password of RINGBACK_SMTP_URL in clear. "
+                    "Leave it out, use smtps://, or take user and password out of the URL"
                 )
         return self
 
@@ -346,7 +348,7 @@ def _nearest(name: str, known: set[str]) -> str:
 def _complaint(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
-        return f"{PREFIX}… {message}"
+        return f"{message[0].upper()}{message[1:]}"
     field = str(error["loc"][0])
     message = _plain(Settings.model_fields[field]) or message
     name, value = PREFIX + field.upper(), error["input"]

@@ -196,11 +196,11 @@ def test_each_publication_is_in_the_audit_trail_a_refused_one_too(db: Store) -> 
     db.do(editions.roll_back("failed", 1, "ben", "right", 2, "op 2"))
     told = [(it.who, it.what, it.why) for it in reversed(db.do(audit.entries(9)))]
     assert told == [
-        ("amy", "publish copy failed", "clearer"),
-        ("amy", "publish copy failed", "clearer"),
-        ("amy", "publish copy failed: refused", "clearer"),
-        ("ben", "withdraw copy failed", "wrong"),
-        ("ben", "roll back copy failed to 1", "right"),
+        ("amy", "publish copy “failed”", "clearer"),
+        ("amy", "publish copy “failed”", "clearer"),
+        ("amy", "publish copy “failed”: refused", "clearer"),
+        ("ben", "withdraw copy “failed”", "wrong"),
+        ("ben", "roll back copy “failed” to 1", "right"),
     ]
 
 

@@ -17,6 +17,8 @@ from letters.banned import PHRASES, banned
 from letters.contrast import pale, ratio
 from letters.fixture import KINDS
 from letters.lint import RULES, Finding, lint
+from letters.lint_page import slow
+from letters.look import Look, Written, letters_of
 from letters.people import Sender
 from letters.press import Press
 from letters.shelf import MESSAGES, Shelf
@@ -519,6 +521,15 @@ def test_a_page_that_gmail_would_cut_is_found() -> None:
     finding = one(long, "size")
     assert finding.text.startswith("the HTML part has 15")
     assert "Gmail cuts after 100 KB" in finding.text
+
+
+def test_copy_that_keeps_other_emails_waiting_is_found() -> None:
+    look = Look(own(), writer(), {})
+    letter = next(it for it in letters_of(look) if isinstance(it, Written))
+    assert list(slow(look, replace(letter, took=1.0))) == []
+    (spot,) = slow(look, replace(letter, took=4.7))
+    assert (spot.file, spot.line) == ("body.md", 1)
+    assert spot.text.startswith("one such email takes 4.7 s to write, and all behind it wait")
 
 
 # -- the layout

@@ -341,7 +341,7 @@ async def test_going_back_and_withdrawing_are_revisions_too(amy: Author, db: Sto
     assert (await amy.publish("failed", None, body_md=BODY))[0] == 201
     whats = [it.what for it in reversed(db.do(audit.entries(99)))]
     assert whats[-3:] == [
-        "roll back copy failed to 1", "withdraw copy failed", "publish copy failed",
+        "roll back copy “failed” to 1", "withdraw copy “failed”", "publish copy “failed”",
     ]  # fmt: skip
 
 
