@@ -29,13 +29,11 @@ async def signature(settings: Settings) -> list[Finding]:
 
 async def mail_server(settings: Settings) -> list[Finding]:
     """Whether it lets us in, and if not, what to do."""
-    if settings.smtp_url is None:
-        told = (
-            "RINGBACK_SMTP_URL isn't set here, so there was no server to ask. Mailers need it: "
-            "smtp://user:password@host:587"
-        )
-        return [Finding("wrong", ABOUT, told)]
-    server, talk, pace = Server.at(settings.smtp_url, settings.smtp_tls), Talk(), Pace()
+    try:
+        url = settings.mail_server
+    except SettingsError as error:
+        return [Finding("wrong", ABOUT, str(error))]
+    server, talk, pace = Server.at(url, settings.smtp_tls), Talk(), Pace()
     try:
         async with asyncio.timeout(pace.opening):
             client = await dial(server, pace, talk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -120,6 +121,11 @@ def test_the_lines_of_its_welcome_work_in_a_shell_of_their_own(up: Up) -> None:
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_doctor_asks_the_inbox_that_it_started(up: Up) -> None:
+    told = " ".join(_run(up, "doctor").stdout.split())
+    assert re.search(r"ok mail server 127\.0\.0\.1:\d+ lets us in", told)
 
 
 @pytest.mark.parametrize("taken", ["port", "folder"])
