@@ -40,7 +40,7 @@ def test_operators_see_what_is_published_and_go_back(own_rig: Rig) -> None:
     assert "as revision 1. too short" in told
     entries = own_rig.do(audit.entries(2))
     assert [(it.what, it.why) for it in entries] == [
-        ("withdraw copy failed", "wrong"), ("roll back copy failed to 1", "too short"),
+        ("withdraw copy “failed”", "wrong"), ("roll back copy “failed” to 1", "too short"),
     ]  # fmt: skip
     assert all("@" in it.who for it in entries)
 

@@ -67,7 +67,7 @@ def test_the_app_s_webhook_from_the_shell_hears_of_everybody(rig: Rig, receiver:
     refused = rig.cli("webhooks", "add", "ftp://example.com")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "'ftp://example.com': an address must start with https:// and a host, as in \n"
+        "'ftp://example.com': an address must start with https:// and a host, as in "
         "https://example.com/ringback.\n",
     )
 
